@@ -1,0 +1,40 @@
+"""NPL: losses in plain NumPy, with exact values, analytic gradients and Hessian-vector products.
+
+>>> import npl, npl.functional as F
+
+Losses are classes here (`npl.CrossEntropyLoss`) and functions in `npl.functional`; the transforms
+(`npl.value_and_grad`, `npl.hvp`, ...) take either.
+"""
+
+from npl.autodiff import (
+    check_grads,
+    grad,
+    hessian,
+    hessian_diag,
+    hvp,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+from npl.engine import Loss, get_num_threads, set_num_threads
+from npl.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Loss",
+    "NLLLoss",
+    "check_grads",
+    "get_num_threads",
+    "grad",
+    "hessian",
+    "hessian_diag",
+    "hvp",
+    "jvp",
+    "set_num_threads",
+    "value_and_grad",
+    "vjp",
+]

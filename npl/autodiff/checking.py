@@ -1,0 +1,187 @@
+"""Checking analytic derivatives against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from npl.autodiff.transforms import hvp, vjp
+from npl.engine.arguments import Array
+
+# Ridders' ladder: central differences at h, h/2, h/4, ... and their polynomial extrapolation to h = 0. Each
+# element keeps the entry of least estimated error, near 1e-11 for smooth functions.
+_FIRST_STEP = 1e-2
+_RUNGS = 9
+_EXACT_RTOL = 1e-7
+
+
+def check_grads(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    order: int = 2,
+    *,
+    rtol: float | None = None,
+    seed: int = 0,
+    **kwargs: Any,
+) -> None:
+    """Compare the derivatives of `f` with finite differences and raise where they disagree.
+
+    Parameters
+    ----------
+    f : callable
+        A loss or a function that returns one. If its value is an array, a random combination of it is
+        checked.
+    args : sequence
+        The positional arguments; all that have a derivative are checked, at this point. Keep away from
+        kinks: a finite difference across one is neither derivative.
+    order : {1, 2}, default 2
+        1 checks the gradient, element by element; 2 also the Hessian-vector product along a random vector.
+    rtol : float, optional
+        The accepted error relative to the largest element of the derivative. By default 1e-7, or 64 eps of
+        the arguments' dtype where that is more. The differences themselves are taken in float64.
+    seed : int, default 0
+        Of the random vectors.
+    **kwargs
+        Passed on to `f`.
+
+    Raises
+    ------
+    AssertionError
+        With the worst element: which derivative, where, what came and what was expected.
+    """
+    if order not in (1, 2):
+        raise ValueError(f"check_grads: order is {order!r}; it must be 1 or 2.")
+    rng = np.random.default_rng(seed)
+    value, pullback = vjp(f, *args, **kwargs)
+    cotangent = rng.uniform(0.5, 1.5, np.shape(value))
+    gradients = pullback(cotangent)
+    numbers = [i for i, gradient in enumerate(gradients) if gradient is not None]
+    if not numbers:
+        raise TypeError("check_grads: no argument has a derivative.")
+    exact = [
+        np.asarray(arg, np.float64) if i in numbers else arg for i, arg in enumerate(args)
+    ]
+    if rtol is None:
+        kinds = [np.asarray(args[i]).dtype for i in numbers]
+        eps = max(np.finfo(kind).eps if kind.kind == "f" else 0.0 for kind in kinds)
+        rtol = max(_EXACT_RTOL, 64 * float(eps))
+
+    def scalar(*point: Any) -> Array:
+        return np.asarray(np.sum(cotangent * f(*point, **kwargs), dtype=np.float64))
+
+    for n in numbers:
+        expected = np.empty(exact[n].shape)
+        noise = np.empty(exact[n].shape)
+        for index in np.ndindex(exact[n].shape):
+            unit = np.zeros(exact[n].shape)
+            unit[index] = 1
+            expected[index], noise[index] = _directional(scalar, exact, {n: unit})
+        _compare(f"gradient of argument {n}", gradients[n], expected, noise, rtol)
+    if order == 2:
+        vectors = {n: rng.standard_normal(exact[n].shape) for n in numbers}
+        products = _hvp(f, args, kwargs, cotangent, vectors)
+        for n in numbers:
+
+            def gradient(*point: Any, which: int = n) -> Array:
+                result = vjp(f, *point, **kwargs)[1](cotangent)[which]
+                return np.asarray(result)
+
+            expected, noise = _directional(gradient, exact, vectors)
+            _compare(
+                f"Hessian-vector product of argument {n}", products[n], expected, noise, rtol
+            )
+
+
+def _hvp(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    cotangent: Array,
+    vectors: dict[int, Array],
+) -> Sequence[Array]:
+    """Return the products of the Hessian of `sum(cotangent * f)`: it weighs the samples."""
+    per_argument = tuple(vectors.get(i) for i in range(len(args)))
+    if cotangent.ndim == 0:
+        products = hvp(f, args, per_argument, **kwargs)
+        return [None if p is None else p * float(cotangent) for p in products]
+    from npl.autodiff.tracing import trace
+
+    numbers = list(vectors)
+    call = trace("check_grads", f, args, kwargs, numbers)
+    wrt = [i for n in numbers for i in call.operands_of(n)]
+    products = call.problem.hvp(cotangent, call.per_operand(vectors), wrt)
+    by_argument = {n: call.per_argument(wrt, products, n) for n in numbers}
+    return [by_argument.get(n) for n in range(len(args))]
+
+
+def _directional(
+    f: Callable[..., Array], args: Sequence[Any], direction: dict[int, Array]
+) -> tuple[Array, Array]:
+    """Return the derivative of `f` along a direction by differences, and its estimated error [1]_.
+
+    References
+    ----------
+    .. [1] C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in Engineering
+       Software 4(2), 1982.
+    """
+    length = max(float(np.max(np.abs(v), initial=0.0)) for v in direction.values())
+    step = _FIRST_STEP / max(1.0, length)
+    best: Array | None = None
+    least: Array | None = None
+    previous: list[Array] = []
+    for _ in range(_RUNGS):
+        try:
+            row = [_central(f, args, direction, step)]
+        except ValueError:  # stepped out of the domain: a smaller step stays inside
+            previous = []
+        else:
+            for k, coarse in enumerate(previous):
+                row.append(row[k] + (row[k] - coarse) / (4.0 ** (k + 1) - 1))
+                error = np.maximum(np.abs(row[k + 1] - row[k]), np.abs(row[k + 1] - coarse))
+                if best is None or least is None:
+                    best, least = row[k + 1], error
+                else:
+                    better = error < least
+                    best, least = np.where(better, row[k + 1], best), np.where(better, error, least)
+            previous = row
+        step /= 2
+    if best is None or least is None:
+        raise ValueError(
+            "check_grads: the arguments lie on the edge of the domain; move them inside."
+        )
+    return best, least
+
+
+def _central(
+    f: Callable[..., Array], args: Sequence[Any], direction: dict[int, Array], step: float
+) -> Array:
+    def moved(by: float) -> Array:
+        return f(
+            *[arg + by * direction[i] if i in direction else arg for i, arg in enumerate(args)]
+        )
+
+    return (moved(step) - moved(-step)) / (2 * step)
+
+
+def _compare(what: str, got: Any, expected: Array, noise: Array, rtol: float) -> None:
+    got = np.asarray(got, np.float64)
+    if got.shape != expected.shape:
+        raise AssertionError(
+            f"check_grads: the {what} has shape {got.shape}, expected {expected.shape}."
+        )
+    if got.size == 0:
+        return
+    error = np.abs(got - expected)
+    allowed = rtol * np.max(np.abs(expected)) + noise
+    with np.errstate(invalid="ignore", divide="ignore"):
+        excess = np.where(error <= allowed, 0.0, np.where(np.isnan(error), np.inf, error - allowed))
+    if not excess.any():
+        return
+    worst = np.unravel_index(int(np.argmax(excess)), error.shape)
+    index = tuple(int(i) for i in worst)
+    raise AssertionError(
+        f"check_grads: the {what} is wrong at {index}: got {got[worst]!r}, expected {expected[worst]!r} "
+        f"by finite differences (error {error[worst]:.3g}, allowed {allowed[worst]:.3g})."
+    )

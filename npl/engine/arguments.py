@@ -1,0 +1,138 @@
+"""What a loss accepts as an argument, and the messages for what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[Any]
+Reduction = Literal["none", "mean", "sum", "batchmean"]
+Empty = Literal["nan", "zero", "raise"]
+
+REDUCTIONS: tuple[str, ...] = get_args(Reduction)
+EMPTY_POLICIES: tuple[str, ...] = get_args(Empty)
+
+_FLOAT_SIZES = (2, 4, 8)  # float16, float32, float64; a long double has no exact result dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A closed interval of the real line: where a loss is defined."""
+
+    low: float
+    high: float
+
+    def contains_all(self, values: Array) -> bool:
+        """Whether every value lies inside (NaN does not)."""
+        return bool(values.size == 0 or (values.min() >= self.low and values.max() <= self.high))
+
+    def contains(self, values: Array) -> Array:
+        """Return for each value whether it lies inside."""
+        return (values >= self.low) & (values <= self.high)
+
+    def __str__(self) -> str:
+        return f"[{self.low:g}, {self.high:g}]"
+
+
+def _as_array(value: ArrayLike) -> Array:
+    """Return an array as it is; lists and Python numbers as float64."""
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
+    if isinstance(value, list | tuple | int | float):
+        return np.asarray(value, dtype=np.float64)
+    return np.asarray(value)
+
+
+def floats(loss: str, name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array of float16, float32 or float64, never a copy of an array.
+
+    Raises
+    ------
+    TypeError
+        For integers, booleans, complex numbers, long doubles and objects.
+    """
+    array = _as_array(value)
+    if array.dtype.kind == "f" and array.dtype.itemsize in _FLOAT_SIZES:
+        return array
+    hint = f"Did you mean {name}.astype(np.float64)?" if array.dtype.kind in "iubfg" else ""
+    raise TypeError(
+        f"{loss}: {name} has dtype {array.dtype}; it must be float16, float32 or float64. {hint}".rstrip()
+    )
+
+
+def real_values(loss: str, name: str, value: ArrayLike) -> Array:
+    """Return `value` as a float array, or as integers or booleans to be taken at their value."""
+    array = _as_array(value)
+    if array.dtype.kind in "iub":
+        return array
+    return floats(loss, name, array)
+
+
+def indices(loss: str, name: str, value: ArrayLike) -> Array:
+    """Return `value` as an integer array (class indices).
+
+    Raises
+    ------
+    TypeError
+        For floats: class indices given as floats are nearly always a slip in loading them.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind in "iub" or array.size == 0:
+        return array
+    raise TypeError(
+        f"{loss}: {name} has dtype {array.dtype} and shape {array.shape}; class indices must be "
+        f"integers. Did you mean {name}.astype(np.int64)?"
+    )
+
+
+def shape_mismatch(
+    loss: str, name: str, got: tuple[int, ...], reference: str, want: tuple[int, ...] | str
+) -> ValueError:
+    """Return the error for a wrong shape, with the likely fix where one is evident."""
+    hint = ""
+    if isinstance(want, tuple):
+        without_ones = tuple(size for size in got if size != 1)
+        if got == (*want, 1):
+            hint = f" Did you mean {name}[{', '.join([':'] * len(want) + ['0'])}]?"
+        elif want == (*got, 1):
+            hint = f" Did you mean {name}[{', '.join([':'] * len(got) + ['None'])}]?"
+        elif without_ones == tuple(size for size in want if size != 1) or (
+            int(np.prod(got)) == int(np.prod(want))
+        ):
+            hint = f" Did you mean {name}.reshape({want})?"
+    return ValueError(f"{loss}: {name} has shape {got}; for {reference} it must be {want}.{hint}")
+
+
+def choice(loss: str, name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of the allowed names."""
+    if not isinstance(value, str) or value not in allowed:
+        from difflib import get_close_matches
+
+        close = get_close_matches(value, allowed, n=1) if isinstance(value, str) else []
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        names = ", ".join(repr(item) for item in allowed)
+        raise ValueError(f"{loss}: {name} is {value!r}; it must be one of {names}.{hint}")
+
+
+def number(loss: str, name: str, value: object, interval: Interval) -> None:
+    """Raise unless `value` is a real number inside the interval."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{loss}: {name} is {value!r}; it must be a number in {interval}.")
+    if not interval.low <= value <= interval.high:
+        raise ValueError(f"{loss}: {name} is {value!r}; it must lie in {interval}.")
+
+
+def position(index: tuple[Any, ...]) -> str:
+    """Return an index as a reader would type it: `[3]`, `[0, 2]`; nothing for a scalar."""
+    return f"[{', '.join(str(int(i)) for i in index)}]" if index else ""
+
+
+def only_known(loss: str, given: Mapping[str, object], known: tuple[str, ...]) -> None:
+    """Raise for a keyword that the call of a loss does not take."""
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{loss}: unexpected keyword {name!r}; a call takes {', '.join(known)}.")

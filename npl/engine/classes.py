@@ -1,0 +1,120 @@
+"""Arguments of losses over classes: `(..., C)` as torch lays it out, labels, class weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npl.engine.arguments import Array, indices, position, real_values, shape_mismatch
+from npl.engine.reduction import sample_weights
+
+
+class ClassLayout(NamedTuple):
+    """Where the classes of an input lie, as torch has it: (C), (N, C) or (N, C, d1, d2, ...)."""
+
+    axis: int
+    classes: int
+    shape: tuple[int, ...]  # without the class axis: of the labels and of the losses
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The shape over which kernels run: one unbatched sample is a batch of one."""
+        return self.shape or (1,)
+
+
+def class_layout(loss: str, input: Array) -> ClassLayout:
+    """Return where the classes of `input` lie."""
+    if input.ndim == 0:
+        raise ValueError(
+            f"{loss}: input has shape (); it must be (C,), (N, C) or (N, C, d1, ...). "
+            "Did you mean input[None]?"
+        )
+    axis = min(1, input.ndim - 1)
+    return ClassLayout(axis, input.shape[axis], input.shape[:axis] + input.shape[axis + 1 :])
+
+
+class Labels(NamedTuple):
+    """Class indices that are all in range, and which of the caller's were not ignored."""
+
+    indices: Array  # of the lead shape; 0 in place of what is ignored
+    valid: Array | None  # bool of the lead shape; None: all
+
+    def counts(self, weight: Array | None) -> Array | None:
+        """Return what each label counts for: its class's weight, 0 if ignored; None: 1 each."""
+        if weight is None or weight.size == 0:
+            return self.valid
+        own = weight.take(self.indices)
+        return own if self.valid is None else np.where(self.valid, own, 0)
+
+
+def class_labels(
+    loss: str,
+    target: ArrayLike,
+    layout: ClassLayout,
+    ignore_index: int,
+    sample_weight: ArrayLike | None,
+) -> Labels:
+    """Check class indices against the input.
+
+    Raises
+    ------
+    TypeError
+        If they are not integers.
+    ValueError
+        If the shape does not fit.
+    IndexError
+        If one that counts lies outside the classes; the message has its place and value.
+    """
+    labels = indices(loss, "target", target)
+    one_of_unbatched = layout.shape == () and labels.shape == (1,)  # torch takes both () and (1,)
+    if labels.shape != layout.shape and not one_of_unbatched:
+        reference = f"input {(*layout.shape[:1], layout.classes, *layout.shape[1:])}"
+        raise shape_mismatch(loss, "target", labels.shape, reference, layout.shape)
+    labels = labels.reshape(layout.lead)
+    if labels.size == 0:
+        return Labels(labels.astype(np.intp), None)
+    if labels.dtype.kind == "b":
+        labels = labels.astype(np.intp)
+    in_range = labels.min() >= 0 and labels.max() < layout.classes
+    if in_range and not 0 <= ignore_index < layout.classes:
+        return Labels(labels.astype(np.intp, copy=False), None)
+    valid = labels != ignore_index
+    if not in_range:
+        outside = valid & ((labels < 0) | (labels >= layout.classes))
+        weights = sample_weights(loss, sample_weight, layout.shape, layout.lead)
+        if weights is not None:
+            outside &= weights != 0
+            valid = valid & (weights != 0)
+        if outside.any():
+            raise _out_of_range(loss, labels, outside, layout, ignore_index)
+    return Labels(np.where(valid, labels, 0).astype(np.intp), valid)
+
+
+def _out_of_range(
+    loss: str, labels: Array, outside: Array, layout: ClassLayout, ignore_index: int
+) -> IndexError:
+    index = tuple(np.argwhere(outside)[0])
+    value = int(labels[index])
+    where = position(index) if layout.shape else ""
+    if value == layout.classes:
+        hint = "Are your labels counted from 1? Did you mean target - 1?"
+    elif value < 0:
+        hint = f"Did you mean ignore_index={value}?"
+    else:
+        hint = "Does the input have a column for every class?"
+    return IndexError(
+        f"{loss}: target{where} is {value}; for {layout.classes} classes it must lie in "
+        f"[0, {layout.classes - 1}] or be ignore_index ({ignore_index}). {hint}"
+    )
+
+
+def class_weights(loss: str, weight: ArrayLike | None, classes: int) -> Array | None:
+    """Check a weight per class, `(C,)`."""
+    if weight is None:
+        return None
+    checked = real_values(loss, "weight", weight)
+    if checked.shape != (classes,):
+        raise shape_mismatch(loss, "weight", checked.shape, f"{classes} classes", (classes,))
+    return checked

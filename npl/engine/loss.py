@@ -1,0 +1,159 @@
+"""The base of every loss: what an author writes, and what a caller gets for it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npl.engine import arguments
+from npl.engine.arguments import Array, Empty, Reduction
+from npl.engine.operands import Operand
+from npl.engine.problem import Problem
+from npl.engine.reduction import denominator, legacy_reduction, sample_weights
+
+
+class Terms(NamedTuple):
+    """What a loss makes of its arguments: the part of binding that differs between losses.
+
+    Parameters
+    ----------
+    operands : tuple of Operand
+        One per argument of `_bind`, in that order.
+    shape : tuple of int
+        Of the unreduced losses, as the caller sees them.
+    weight : ndarray, optional
+        The loss's own weight for each loss, broadcast to the lead shape; 0 removes (an ignored target).
+    count : ndarray, optional
+        What each loss counts for in a mean besides its sample weight; None: 1 each.
+    """
+
+    operands: tuple[Operand, ...]
+    shape: tuple[int, ...]
+    weight: Array | None = None
+    count: Array | None = None
+
+
+class Loss(ABC):
+    """A loss: a value, its gradient and its Hessian-vector product from one definition.
+
+    A subclass is a frozen dataclass of its options. It checks its arguments in `_bind` and gives the
+    mathematics of a block of `n` rows in three methods; reduction, weights, dtypes, blocks, threads and
+    the way back into the caller's shapes are the engine's (`npl.engine.problem`).
+
+    Attributes
+    ----------
+    reduction : {"none", "mean", "sum", "batchmean"}
+    normalizer : float or None
+        What a mean divides by, unless the call says otherwise.
+    empty : {"nan", "zero", "raise"}
+        What the mean of nothing is.
+    """
+
+    reduction: Reduction
+    normalizer: float | None
+    empty: Empty
+
+    # What `loss(...)` takes besides its operands.
+    call_keywords = ("sample_weight", "normalizer")
+
+    @property
+    def name(self) -> str:
+        """The name that messages begin with."""
+        return type(self).__name__
+
+    # ------------------------------------------------------------------ what an author writes
+
+    @abstractmethod
+    def _bind(self, *arguments: Any, sample_weight: ArrayLike | None) -> Terms:
+        """Check the arguments and say what they are.
+
+        The engine takes care of `sample_weight`; it is here because what a removed loss's target holds is
+        nobody's concern.
+        """
+
+    @abstractmethod
+    def _forward(self, *operands: Array) -> tuple[Array, Any]:
+        """Return the losses (n,) of a block, and what the derivatives need.
+
+        Operands come as (n,) or (n, C) and must not be written to. What is saved belongs to the one
+        derivative that is taken next, which may overwrite it.
+        """
+
+    @abstractmethod
+    def _grad(self, saved: Any, c: Array, wrt: tuple[bool, ...]) -> Sequence[Array | None]:
+        """Return per operand the gradient of `sum(c · losses)`; None is fine where `wrt` is false."""
+
+    @abstractmethod
+    def _hvp(
+        self, saved: Any, c: Array, v: Sequence[Array | None], wrt: tuple[bool, ...]
+    ) -> Sequence[Array | None]:
+        """Return per operand the Hessian of `sum(c · losses)` times `v` (None in it is a zero)."""
+
+    def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int) -> Array:
+        """Return the diagonal of the Hessian of `sum(c · losses)` with respect to one operand.
+
+        By default one product with each unit vector of a row, which picks the diagonal exactly.
+        """
+        wrt = tuple(i == which for i in range(len(operands)))
+        diagonal = np.empty_like(operands[which])
+        columns = range(diagonal.shape[1]) if diagonal.ndim == 2 else [Ellipsis]
+        for column in columns:
+            unit = np.zeros_like(diagonal)
+            at = (Ellipsis, column) if diagonal.ndim == 2 else Ellipsis
+            unit[at] = 1
+            _, saved = self._forward(*operands)
+            v = [unit if i == which else None for i in range(len(operands))]
+            product = self._hvp(saved, c, v, wrt)[which]
+            assert product is not None
+            diagonal[at] = product[at]
+        return diagonal
+
+    # ------------------------------------------------------------------ what a caller gets
+
+    def _check_options(self, size_average: bool | None, reduce: bool | None) -> None:
+        """Check what all losses share; a subclass calls it first in `__post_init__`."""
+        reduction = legacy_reduction(size_average, reduce, self.reduction)
+        object.__setattr__(self, "reduction", reduction)
+        arguments.choice(self.name, "reduction", reduction, arguments.REDUCTIONS)
+        arguments.choice(self.name, "empty", self.empty, arguments.EMPTY_POLICIES)
+
+    def _evaluate(
+        self,
+        operands: Sequence[Any],
+        sample_weight: ArrayLike | None,
+        normalizer: float | None,
+    ) -> Any:
+        """Return the value, or hand over to the tape where an operand is traced."""
+        for operand in operands:
+            record = getattr(type(operand), "__npl_loss__", None)
+            if record is not None:
+                return record(self, operands, sample_weight, normalizer)
+        return self.problem(operands, sample_weight, normalizer).value()
+
+    def problem(
+        self,
+        operands: Sequence[Any],
+        sample_weight: ArrayLike | None = None,
+        normalizer: float | None = None,
+    ) -> Problem:
+        """Bind the loss to its arguments; the `Problem` has all passes over them."""
+        terms = self._bind(*operands, sample_weight=sample_weight)
+        lead = terms.operands[0].lead
+        weights = sample_weights(self.name, sample_weight, terms.shape, lead)
+        if normalizer is None:
+            normalizer = self.normalizer
+        divide_by = denominator(
+            self.name, self.reduction, terms.shape, weights, terms.count, normalizer, self.empty
+        )
+        return Problem(
+            loss=self,
+            operands=terms.operands,
+            shape=terms.shape,
+            factors=tuple(factor for factor in (weights, terms.weight) if factor is not None),
+            denominator=divide_by,
+            nothing=0.0 if self.empty == "zero" else float("nan"),
+        )

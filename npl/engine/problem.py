@@ -1,0 +1,320 @@
+"""A loss bound to its arguments, and the passes over it: value, gradient, curvature.
+
+All that one loss is multiplied by — its weights, what "mean" divides by, the cotangent from above — is
+known before a pass starts, as one coefficient `c` per loss. So a block of rows goes forward and back while
+it lies in cache, its gradient is written once, and the memory beside the gradient is that of the blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from npl.engine import threads
+from npl.engine.arguments import Array, position
+from npl.engine.operands import Operand, Sink, load
+from npl.engine.threads import Block
+
+if TYPE_CHECKING:
+    from npl.engine.loss import Loss
+
+
+class _OutsideDomain(Exception):
+    """A block holds a value for which the loss is not defined."""
+
+
+class _Part(NamedTuple):
+    """What one block of a problem holds, ready for a kernel."""
+
+    operands: list[Array]
+    weight: Array | None  # (n,) float64, the product of all factors
+    removed: Array | None  # (n,) bool, where a factor is 0
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A loss with checked arguments.
+
+    Parameters
+    ----------
+    loss : Loss
+        Its `_forward`, `_grad` and `_hvp` run on the blocks.
+    operands : tuple of Operand
+        In the order of the loss's call; the first one decides the dtype of the value.
+    shape : tuple of int
+        Of the unreduced losses as the caller sees them; () for one unbatched sample.
+    factors : tuple of ndarray
+        Weights, each broadcast to the operands' lead shape; every loss is multiplied by their product. A
+        loss with a factor of 0 is removed: whatever its operands hold, none of it reaches a result.
+    denominator : float, optional
+        What the sum of losses is divided by; None where they are not reduced. 0 is the mean of nothing,
+        which has the value `nothing` and zero derivatives.
+    nothing : float
+        The value of the mean of nothing.
+    """
+
+    loss: Loss
+    operands: tuple[Operand, ...]
+    shape: tuple[int, ...]
+    factors: tuple[Array, ...]
+    denominator: float | None
+    nothing: float
+
+    # ------------------------------------------------------------------ passes
+
+    def value(self) -> Any:
+        """Return the reduced value, or the array of losses."""
+        out = self._losses_out()
+
+        def work(block: Block) -> float:
+            part = self._load(block)
+            losses, _ = self.loss._forward(*part.operands)
+            return self._collect(block, losses, part, out)
+
+        return self._result(self._run(work), out, self.nothing)
+
+    def value_and_grad(self, wrt: Sequence[int]) -> tuple[Any, list[Array]]:
+        """Return the reduced value and its gradient with respect to the operands `wrt`, in one pass."""
+        sinks, needed = self._sinks(wrt), self._needed(wrt)
+
+        def work(block: Block) -> float:
+            part = self._load(block)
+            losses, saved = self.loss._forward(*part.operands)
+            total = self._collect(block, losses, part, None)
+            c = self._coefficients(block, part, 1.0, len(losses))
+            self._write(sinks, block, self.loss._grad(saved, c, needed))
+            return total
+
+        value = self._result(self._run(work, sinks), None, self.nothing)
+        return value, [sinks[i].finish() for i in wrt]
+
+    def vjp(self, cotangent: Any, wrt: Sequence[int]) -> list[Array]:
+        """Return the cotangent (of the value's shape) pulled back to the operands `wrt`."""
+        sinks, needed, cotangent = self._sinks(wrt), self._needed(wrt), self._cotangent(cotangent)
+
+        def work(block: Block) -> None:
+            part = self._load(block)
+            losses, saved = self.loss._forward(*part.operands)
+            c = self._coefficients(block, part, cotangent, len(losses))
+            self._write(sinks, block, self.loss._grad(saved, c, needed))
+
+        self._run(work, sinks)
+        return [sinks[i].finish() for i in wrt]
+
+    def jvp(self, tangents: Sequence[Array | None]) -> Any:
+        """Return the change of the value along one tangent per operand (None: it stays)."""
+        out = self._losses_out()
+        needed = tuple(tangent is not None for tangent in tangents)
+        arranged = self._arrange(tangents)
+
+        def work(block: Block) -> float:
+            part = self._load(block)
+            losses, saved = self.loss._forward(*part.operands)
+            gradients = self.loss._grad(saved, np.ones(len(losses), self.dtype), needed)
+            change = np.zeros(len(losses), np.float64)
+            for gradient, tangent in zip(
+                gradients, self._load_tangents(arranged, block, part), strict=True
+            ):
+                if gradient is not None and tangent is not None:
+                    product = gradient * tangent
+                    change += product.reshape(len(losses), -1).sum(-1, np.float64)
+            return self._collect(block, change, part, out)
+
+        return self._result(self._run(work), out, 0.0)
+
+    def hvp(
+        self, cotangent: Any, vectors: Sequence[Array | None], wrt: Sequence[int]
+    ) -> list[Array]:
+        """Return the Hessian of `sum(cotangent · value)` times one vector per operand (None: zero)."""
+        sinks, needed, cotangent = self._sinks(wrt), self._needed(wrt), self._cotangent(cotangent)
+        arranged = self._arrange(vectors)
+
+        def work(block: Block) -> None:
+            part = self._load(block)
+            losses, saved = self.loss._forward(*part.operands)
+            c = self._coefficients(block, part, cotangent, len(losses))
+            v = self._load_tangents(arranged, block, part)
+            self._write(sinks, block, self.loss._hvp(saved, c, v, needed))
+
+        self._run(work, sinks)
+        return [sinks[i].finish() for i in wrt]
+
+    def hessian_diag(self, cotangent: Any, which: int) -> Array:
+        """Return the diagonal of the Hessian of `sum(cotangent · value)` with respect to one operand.
+
+        Not for an operand that is broadcast: its elements meet several losses.
+        """
+        sinks, cotangent = self._sinks([which]), self._cotangent(cotangent)
+
+        def work(block: Block) -> None:
+            part = self._load(block)
+            rows = len(part.operands[which])
+            c = self._coefficients(block, part, cotangent, rows)
+            sinks[which].write(block, self.loss._hessian_diag(part.operands, c, which))
+
+        self._run(work, sinks)
+        return sinks[which].finish()
+
+    # ------------------------------------------------------------------ what is known before a pass
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype to compute in: the widest operand's, and float32 for float16 (range and speed)."""
+        floats = [op.array.dtype for op in self.operands if op.array.dtype.kind == "f"]
+        return np.result_type(np.float32, *floats)
+
+    @cached_property
+    def _views(self) -> tuple[Array, ...]:
+        return tuple(op.arrange(op.array) for op in self.operands)
+
+    @cached_property
+    def _blocks(self) -> list[Block]:
+        lead = self.operands[0].lead
+        row = max(
+            view.shape[-1] if op.core else 1
+            for op, view in zip(self.operands, self._views, strict=True)
+        )
+        if self.denominator == 0 or row == 0 or 0 in lead:
+            return []
+        return threads.blocks(lead, row)
+
+    @cached_property
+    def _removes(self) -> bool:
+        return any(np.count_nonzero(factor) < factor.size for factor in self.factors)
+
+    def _losses_out(self) -> Array | None:
+        if self.denominator is not None:
+            return None
+        return np.zeros(self.operands[0].lead, self._value_dtype)
+
+    @property
+    def _value_dtype(self) -> np.dtype[Any]:
+        return self.operands[0].array.dtype.newbyteorder("=")
+
+    def _cotangent(self, cotangent: Any) -> Any:
+        if self.denominator is not None:
+            return float(cotangent)
+        return np.broadcast_to(cotangent, self.shape).reshape(self.operands[0].lead)
+
+    def _arrange(self, tangents: Sequence[Array | None]) -> list[Array | None]:
+        return [
+            None if tangent is None else op.arrange(tangent)
+            for op, tangent in zip(self.operands, tangents, strict=True)
+        ]
+
+    def _sinks(self, wrt: Sequence[int]) -> dict[int, Sink]:
+        return {i: self.operands[i].sink(will_be_written=bool(self._blocks)) for i in wrt}
+
+    def _needed(self, wrt: Sequence[int]) -> tuple[bool, ...]:
+        return tuple(i in wrt for i in range(len(self.operands)))
+
+    # ------------------------------------------------------------------ around one block
+
+    def _run(self, work: Callable[[Block], Any], sinks: dict[int, Sink] | None = None) -> list[Any]:
+        serial = sinks is not None and any(sink.serial for sink in sinks.values())
+        try:
+            return threads.run(self._blocks, work, serial=serial)
+        except _OutsideDomain:
+            raise self._domain_error() from None
+
+    def _load(self, block: Block) -> _Part:
+        operands = [
+            load(view[block], op.core, np.dtype(np.intp) if op.index else self.dtype)
+            for op, view in zip(self.operands, self._views, strict=True)
+        ]
+        weight = removed = None
+        if self.factors:
+            weight = self.factors[0][block].astype(np.float64).reshape(-1)
+            for factor in self.factors[1:]:
+                weight *= factor[block].reshape(-1)
+        if self._removes:
+            removed = np.logical_or.reduce([(f[block] == 0).reshape(-1) for f in self.factors])
+            for i, op in enumerate(self.operands):
+                operands[i] = _replace(operands[i], removed, op.neutral)
+        for op, operand in zip(self.operands, operands, strict=True):
+            if op.domain is not None and not op.domain.contains_all(operand):
+                raise _OutsideDomain
+        return _Part(operands, weight, removed)
+
+    def _load_tangents(
+        self, arranged: list[Array | None], block: Block, part: _Part
+    ) -> list[Array | None]:
+        loaded: list[Array | None] = []
+        for op, tangent in zip(self.operands, arranged, strict=True):
+            if tangent is None:
+                loaded.append(None)
+                continue
+            rows = load(tangent[block], op.core, self.dtype)
+            loaded.append(rows if part.removed is None else _replace(rows, part.removed, 0.0))
+        return loaded
+
+    def _coefficients(self, block: Block, part: _Part, cotangent: Any, rows: int) -> Array:
+        """Return what each loss of a block is multiplied by: weight · cotangent / denominator."""
+        if self.denominator is not None:
+            scale = cotangent / self.denominator
+            if part.weight is None:
+                return np.full(rows, scale, self.dtype)
+            c = part.weight * scale
+        else:
+            c = cotangent[block].reshape(-1)
+            if part.weight is not None:
+                c = c * part.weight
+        if part.removed is not None:
+            c = _replace(c, part.removed, 0.0)
+        return c.astype(self.dtype, copy=False)
+
+    def _collect(self, block: Block, losses: Array, part: _Part, out: Array | None) -> float:
+        """Return the weighted sum of a block's losses, or put them where they belong in `out`."""
+        if part.weight is not None:
+            losses = losses * part.weight
+            if part.removed is not None:
+                losses[part.removed] = 0.0
+        if out is None:
+            return float(losses.sum(dtype=np.float64))
+        out[block] = losses.reshape(out[block].shape)
+        return 0.0
+
+    def _write(
+        self, sinks: dict[int, Sink], block: Block, gradients: Sequence[Array | None]
+    ) -> None:
+        for i, sink in sinks.items():
+            gradient = gradients[i]
+            assert gradient is not None, f"{self.loss.name}: no derivative for operand {i}"
+            sink.write(block, gradient)
+
+    def _result(self, totals: list[float], out: Array | None, nothing: float) -> Any:
+        if out is not None:
+            return out.reshape(self.shape)[()]
+        scalar = self._value_dtype.type
+        if self.denominator == 0:
+            return scalar(nothing)
+        with np.errstate(over="ignore"):
+            return scalar(np.sum(totals) / self.denominator)
+
+    def _domain_error(self) -> ValueError:
+        """Name the first value outside its domain that is not removed by a weight."""
+        for op, view in zip(self.operands, self._views, strict=True):
+            if op.domain is None:
+                continue
+            outside = ~op.domain.contains(view)
+            for factor in self.factors:
+                outside &= factor != 0
+            if outside.any():
+                index = tuple(int(i) for i in np.argwhere(outside)[0])
+                where = position(index[len(index) - op.array.ndim :])
+                return ValueError(
+                    f"{self.loss.name}: {op.name}{where} is {view[index]}; it must lie in "
+                    f"{op.domain}. {op.hint}".rstrip()
+                )
+        raise AssertionError("no value outside its domain")
+
+
+def _replace(array: Array, where: Array, by: float) -> Array:
+    """Return a copy with the rows `where` replaced; kernels are not handed what was removed."""
+    array = array.copy("K")
+    array[where] = by
+    return array

@@ -1,0 +1,125 @@
+"""What "mean" divides by, and the old names for a reduction.
+
+One rule for every loss: the weighted losses are summed, and
+
+- ``"sum"`` stops there;
+- ``"mean"`` divides by the sum of what counts: 1 for each loss that takes part, times its sample weight,
+  times its class weight where the loss says so (torch's weighted mean of class indices);
+- ``"batchmean"`` divides by the number of samples, the first axis, each counted with the mean of its
+  sample weights;
+- `normalizer=`, where given, takes the place of both.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npl.engine.arguments import Array, Empty, Reduction, real_values
+
+
+def legacy_reduction(
+    size_average: bool | None, reduce: bool | None, reduction: Reduction
+) -> Reduction:
+    """Return the reduction that torch's deprecated pair of arguments stands for, with its warning."""
+    if size_average is None and reduce is None:
+        return reduction
+    kept: Reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{kept}' instead.",
+        UserWarning,
+        stacklevel=5,
+    )
+    return kept
+
+
+def sample_weights(
+    loss: str, value: ArrayLike | None, shape: tuple[int, ...], lead: tuple[int, ...]
+) -> Array | None:
+    """Return `sample_weight` broadcast to the kernels' lead shape.
+
+    Parameters
+    ----------
+    value : array_like or None
+        A scalar, one weight per sample `(N,)`, or one per loss (its axes of size 1 broadcast).
+    shape : tuple of int
+        The shape of the unreduced losses.
+    lead : tuple of int
+        The same as kernels see it: `(1,)` for one unbatched sample.
+    """
+    if value is None:
+        return None
+    weight = real_values(loss, "sample_weight", value)
+    if weight.ndim == 1 and len(shape) > 1 and weight.shape[0] == shape[0]:
+        weight = weight.reshape(-1, *(1,) * (len(shape) - 1))  # per sample, whatever follows
+    fits = weight.ndim in (0, len(shape)) and all(
+        own in (1, size) for own, size in zip(weight.shape, shape, strict=False)
+    )
+    if not fits:
+        wanted = f"{shape[:1]} or {shape}" if len(shape) > 1 else f"{shape}"
+        raise ValueError(
+            f"{loss}: sample_weight has shape {np.shape(value)}; for losses of shape {shape} it must be "
+            f"a scalar or have shape {wanted}."
+        )
+    return np.broadcast_to(weight, shape).reshape(lead)
+
+
+def denominator(
+    loss: str,
+    reduction: Reduction,
+    shape: tuple[int, ...],
+    sample_weight: Array | None,
+    class_weight: Array | None,
+    normalizer: float | None,
+    empty: Empty,
+) -> float | None:
+    """Return what the sum of the weighted losses is divided by; None if they are not reduced.
+
+    Parameters
+    ----------
+    sample_weight, class_weight : ndarray or None
+        What each loss counts for in a mean, broadcast to the lead shape; None: 1 each. A batch mean counts
+        samples, so it looks at the sample weights alone.
+    """
+    size = math.prod(shape)
+    if normalizer is not None:
+        total = _checked_normalizer(loss, reduction, normalizer)
+    elif reduction == "none":
+        return None
+    elif reduction == "sum":
+        return 1.0
+    elif reduction == "batchmean":
+        samples = shape[0] if shape else 1
+        total = _sum_of_products(sample_weight, None, size) * samples / max(size, 1)
+    else:
+        total = _sum_of_products(sample_weight, class_weight, size)
+    if total == 0 and empty == "raise":
+        raise ValueError(
+            f"{loss}: this is the mean of nothing: of {size} losses, none has a weight above 0 and a target "
+            'that is not ignored. Pass empty="zero" or empty="nan" if that may happen.'
+        )
+    return total
+
+
+def _sum_of_products(first: Array | None, second: Array | None, size: int) -> float:
+    if first is None or second is None:
+        factor = second if first is None else first
+        return float(size) if factor is None else float(factor.sum(dtype=np.float64))
+    return float(np.multiply(first, second, dtype=np.float64).sum())
+
+
+def _checked_normalizer(loss: str, reduction: Reduction, normalizer: float) -> float:
+    if reduction not in ("mean", "batchmean"):
+        raise ValueError(
+            f"{loss}: normalizer is what a mean divides by; with reduction={reduction!r} nothing is "
+            "divided. Did you mean reduction='mean'?"
+        )
+    value = float(normalizer)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(
+            f"{loss}: normalizer is {normalizer!r}; it must be a finite number, 0 or above."
+        )
+    return value

@@ -1,0 +1,18 @@
+"""Every loss as a function, with the names of `torch.nn.functional`.
+
+>>> import npl.functional as F
+"""
+
+from npl.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    nll_loss,
+)
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "nll_loss",
+]

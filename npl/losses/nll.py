@@ -1,0 +1,140 @@
+"""Negative log-likelihood of class indices under given log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npl.engine import Loss
+from npl.engine.arguments import Array, Empty, Reduction, floats
+from npl.engine.classes import class_labels, class_layout, class_weights
+from npl.engine.loss import Terms
+from npl.engine.operands import Operand, Picked
+
+__all__ = ["NLLLoss", "nll_loss"]
+
+
+@dataclass(frozen=True, eq=False)
+class NLLLoss(Loss):
+    r"""Negative log-likelihood: minus the entry of the right class.
+
+    $$\ell = -w_y\, x_y,$$
+
+    for log-probabilities $x$ over the classes and a class index $y$. It takes $x$ as it is; `CrossEntropyLoss`
+    is this loss after a log-softmax, in one accurate pass.
+
+    Parameters
+    ----------
+    weight : array_like of shape (C,), optional
+        Class weights $w$, ones by default. A class index whose weight is 0 is removed.
+    size_average, reduce : bool, optional
+        Deprecated, as in torch: they override `reduction`, with a warning.
+    ignore_index : int, default -100
+        Class indices of this value are removed: they add nothing to the value, count for nothing in the mean
+        and get a zero gradient. It may be any integer, also a valid class.
+    reduction : {"mean", "sum", "none", "batchmean"}
+        "mean" divides by the sum of $w_y$ times `sample_weight` over the targets that are not ignored;
+        "batchmean" by N.
+    normalizer : float, optional
+        What "mean" divides by instead, unless the call says otherwise.
+    empty : {"nan", "zero", "raise"}, default "nan"
+        The mean of nothing (every target ignored, or no row). Its gradient is zero.
+
+    Notes
+    -----
+    Call the loss with `input` of shape (C,), (N, C) or (N, C, d1, ...), log-probabilities, and `target` of the
+    shape without C, class indices of any integer dtype. Keyword-only: `sample_weight`, a scalar, (N,) or the
+    losses' shape, where 0 removes; `normalizer`.
+
+    **Derivatives.** The loss is linear: $\partial \ell / \partial x_c = -w_y [c = y]$, and its Hessian is
+    zero. Only the entries at the labels are read, and only they are written in a gradient of zeros.
+
+    **Accuracy.** Losses are exact up to the product with the weight; a sum is accumulated in float64. A
+    log-probability of $-\infty$ at the target is a loss of $+\infty$.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer 2006, section 4.3.4.
+
+    Examples
+    --------
+    >>> import numpy as np, npl
+    >>> float(npl.NLLLoss()(np.array([[1.0, 2.0], [1.0, 3.0], [1.0, 3.0]]), np.array([0, 1, 1])))
+    -2.3333333333333335
+    """
+
+    weight: ArrayLike | None = None
+    size_average: InitVar[bool | None] = None
+    ignore_index: int = -100
+    reduce: InitVar[bool | None] = None
+    reduction: Reduction = "mean"
+    _: KW_ONLY
+    normalizer: float | None = None
+    empty: Empty = "nan"
+
+    def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
+        self._check_options(size_average, reduce)
+
+    def __call__(
+        self,
+        input: ArrayLike,
+        target: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        normalizer: float | None = None,
+    ) -> Any:
+        return self._evaluate((input, target), sample_weight, normalizer)
+
+    def _bind(self, input: Any, target: Any, *, sample_weight: ArrayLike | None) -> Terms:
+        log_probabilities = floats(self.name, "input", input)
+        layout = class_layout(self.name, log_probabilities)
+        weight = class_weights(self.name, self.weight, layout.classes)
+        labels = class_labels(self.name, target, layout, self.ignore_index, sample_weight)
+        counts = labels.counts(weight)
+        return Terms(
+            (
+                Picked("input", log_probabilities, layout.lead, layout.axis, labels=labels.indices),
+                Operand("target", labels.indices, layout.lead, index=True, differentiable=False),
+            ),
+            layout.shape,
+            weight=counts,
+            count=counts,
+        )
+
+    def _forward(self, picked: Array, labels: Array) -> tuple[Array, Any]:
+        return -picked, None
+
+    def _grad(self, saved: Any, c: Array, wrt: tuple[bool, ...]) -> Sequence[Array | None]:
+        return -c, None
+
+    def _hvp(
+        self, saved: Any, c: Array, v: Sequence[Array | None], wrt: tuple[bool, ...]
+    ) -> Sequence[Array | None]:
+        return np.zeros_like(c), None
+
+
+def nll_loss(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: Reduction = "mean",
+    *,
+    sample_weight: ArrayLike | None = None,
+    normalizer: float | None = None,
+    empty: Empty = "nan",
+) -> Any:
+    """Return the negative log-likelihood of class indices under log-probabilities.
+
+    The functional form of `NLLLoss`, which see for the formula, shapes, options and derivatives.
+    """
+    loss = NLLLoss(
+        weight, size_average, ignore_index, reduce, reduction, normalizer=normalizer, empty=empty
+    )
+    return loss(input, target, sample_weight=sample_weight)

@@ -1,0 +1,231 @@
+r"""The stable kernels: functions of a block of rows, each with its error bound and its source.
+
+Rows are `(n, C)`, contiguous either way round (see `npl.engine.operands`); none is written to. `u` is the
+unit roundoff of the dtype; bounds are relative to the exact value for the inputs as given, and hold while
+no intermediate underflows. "Cancellation" is the loss of relative accuracy when nearly equal numbers are
+subtracted; the forms here never subtract two rounded quantities that can be nearly equal, unless the exact
+result is itself such a difference.
+
+References
+----------
+.. [1] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and softmax
+   functions", IMA J. Numer. Anal. 41(4), 2021.
+.. [2] M. Mächler, "Accurately computing log(1 - exp(-|a|))", R package Rmpfr, 2012.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+
+def flat_index(rows: Array, columns: Array) -> tuple[Array, Array]:
+    """Return a flat view of `rows` and where in it the element `columns[i]` of each row `i` lies.
+
+    NumPy's two-dimensional fancy indexing costs 10 ns an element, `take` on a flat view 2.
+    """
+    n, width = rows.shape
+    if rows.flags.c_contiguous:
+        return rows.reshape(-1), np.arange(0, n * width, width) + columns
+    return rows.T.reshape(-1), columns * n + np.arange(n)
+
+
+class ShiftedExp(NamedTuple):
+    """`exp(x - max x)` of each row, its largest term set apart so that small sums keep their digits."""
+
+    exp: Array  # (n, C)
+    maximum: Array  # (n,)
+    finite: bool  # whether every maximum is
+
+
+def shifted_exp(logits: Array) -> ShiftedExp:
+    r"""Return $e_c = \exp(x_c - \max_k x_k)$ and the maximum, for each row.
+
+    A row whose maximum is $+\infty$ gets its limit, 1 at the infinite entries and 0 elsewhere; a row of
+    $-\infty$ alone has none and is NaN. Error: $(1 + |x_c - \max x|) u$ [1]_.
+    """
+    maximum = logits.max(-1)
+    exp = np.subtract(logits, maximum[:, None])
+    np.exp(exp, out=exp)
+    finite = math.isfinite(np.add.reduce(maximum))
+    if not finite:
+        infinite = maximum == np.inf
+        exp[infinite] = logits[infinite] == np.inf
+    return ShiftedExp(exp, maximum, finite)
+
+
+class LabelledSoftmax(NamedTuple):
+    """The softmax of each row, seen from its label."""
+
+    exp: Array  # (n, C), exp(x - max), 0 at the label
+    label_exp: Array  # (n,), exp(x - max) at the label
+    others: Array  # (n,), the sum of `exp`
+    flat: Array  # `exp`, flat, and
+    at: Array  # where in it the labels lie
+
+
+def softmax_nll(logits: Array, labels: Array) -> tuple[Array, LabelledSoftmax]:
+    r"""Return $-\log p_y$ of each row, and what its derivatives need.
+
+    With $e_c = \exp(x_c - \max x)$ and $R = \sum_{c \ne y} e_c$,
+
+    $$-\log p_y = (\max x - x_y) + \log(1 + (R + (e_y - 1))).$$
+
+    If $y$ is the largest entry, $e_y = 1$ exactly and this is $\log(1 + R)$ with $R$ to full relative
+    accuracy, however small. Otherwise $\max x - x_y > 0$ is as large as the error of the second term needs:
+    both terms are non-negative. Error: a few $u$ beside the $(1 + |x_c - \max x|) u$ of each exponential.
+    """
+    exp, maximum, finite = shifted_exp(logits)
+    flat, at = flat_index(exp, labels)
+    flat_logits, at_logits = flat_index(logits, labels)
+    label_logits = flat_logits.take(at_logits)
+    gap = maximum - label_logits
+    if not finite:
+        gap[(maximum == np.inf) & (label_logits == np.inf)] = 0  # rather than inf - inf
+    label_exp = flat.take(at)
+    flat[at] = 0
+    others = exp.sum(-1)
+    losses = gap + np.log1p(others + (label_exp - 1))
+    return losses, LabelledSoftmax(exp, label_exp, others, flat, at)
+
+
+def scaled_softmax_residual(softmax: LabelledSoftmax, c: Array) -> Array:
+    r"""Return $c (p - \mathrm{onehot}(y))$, in place of the saved exponentials.
+
+    At the label it is $-c \sum_{k \ne y} p_k$, never $p_y - 1$. Error: a few $u$.
+    """
+    scale = c / (softmax.others + softmax.label_exp)
+    residual = softmax.exp
+    residual *= scale[:, None]
+    softmax.flat[softmax.at] = -(softmax.others * scale)
+    return residual
+
+
+def labelled_probabilities(softmax: LabelledSoftmax) -> Array:
+    """Return the softmax itself, in place of the saved exponentials."""
+    total = softmax.others + softmax.label_exp
+    probabilities = softmax.exp
+    probabilities /= total[:, None]
+    softmax.flat[softmax.at] = softmax.label_exp / total
+    return probabilities
+
+
+class SplitSoftmax(NamedTuple):
+    r"""Softmax, its complement and its negative logarithm, each to full relative accuracy."""
+
+    p: Array
+    complement: Array  # 1 - p
+    nlp: Array  # -log p
+
+
+def split_softmax(logits: Array) -> SplitSoftmax:
+    r"""Return $p$, $1 - p$ and $-\log p$ of each row.
+
+    Only the largest probability can be near 1. With the largest entry at $m$ and $R = \sum_{c \ne m} e_c$,
+    $1 - p_m = R / (1 + R)$ and $-\log p_c = (x_m - x_c) + \log(1 + R)$, a sum of non-negative terms; the
+    other complements are $(1 + R - e_c)/(1 + R)$ with $e_c \le (1 + R)/2$. Error: a few $u$.
+    """
+    exp, maximum, finite = shifted_exp(logits)
+    largest = logits.argmax(-1)
+    flat, at = flat_index(exp, largest)
+    top = flat.take(at)  # 1, or NaN in a row that has no softmax
+    flat[at] = 0
+    rest = exp.sum(-1)
+    flat[at] = top
+    total = rest + top
+    nlp = np.subtract(maximum[:, None], logits)
+    if not finite:
+        nlp[(maximum == np.inf)[:, None] & (logits == np.inf)] = 0  # rather than inf - inf
+    nlp += np.log1p(rest + (top - 1))[:, None]
+    complement = np.subtract(total[:, None], exp)
+    complement /= total[:, None]
+    flat_complement, at = flat_index(complement, largest)
+    flat_complement[at] = rest / total
+    exp /= total[:, None]
+    return SplitSoftmax(exp, complement, nlp)
+
+
+def sum_of_others(values: Array) -> Array:
+    r"""Return $\sum_{k \ne c} t_k$ for each element $c$ of each row.
+
+    The largest term is left out of the sum rather than subtracted from it. Error: a few $u$ for terms of
+    one sign.
+    """
+    largest = np.abs(values).argmax(-1)
+    rest = values.copy("K")
+    flat, at = flat_index(rest, largest)
+    top = flat.take(at)
+    flat[at] = 0
+    without_top = rest.sum(-1)
+    others = np.subtract((without_top + top)[:, None], values)
+    flat, at = flat_index(others, largest)
+    flat[at] = without_top
+    return others
+
+
+def softmax_residual(softmax: SplitSoftmax, targets: Array) -> Array:
+    r"""Return $p_c \sum_k t_k - t_c$, the gradient of $\sum_c t_c (-\log p_c)$ in the logits.
+
+    As $p_c \sum_{k \ne c} t_k - t_c (1 - p_c)$ it has no cancellation but its own, for soft targets that
+    the prediction has nearly reached. Error: a few $u$ of the sum of the two terms' absolute values.
+    """
+    residual = softmax.p * sum_of_others(targets)
+    residual -= targets * softmax.complement
+    return residual
+
+
+def centered(p: Array, v: Array) -> Array:
+    r"""Return $v_c - \sum_k p_k v_k$ for each element of each row.
+
+    Where one class has more than half of the probability, $v$ is taken relative to its value there, which
+    changes nothing exactly and leaves only the small probabilities in the sum. Error: a few $u$ of
+    $(1 - p_c) |v_c| + \sum_{k \ne c} p_k |v_k|$.
+    """
+    largest = p.argmax(-1)
+    flat, at = flat_index(p, largest)
+    dominant = flat.take(at) > 0.5
+    flat_v, at_v = flat_index(v, largest)
+    origin = np.where(dominant, flat_v.take(at_v), 0).astype(v.dtype, copy=False)
+    relative = np.subtract(v, origin[:, None])
+    mean = (p * relative).sum(-1)
+    relative -= mean[:, None]
+    return relative
+
+
+def softmax_jvp(p: Array, v: Array) -> Array:
+    r"""Return $p \odot (v - p \cdot v)$, the derivative of the softmax along $v$. Error: as `centered`."""
+    product = centered(p, v)
+    product *= p
+    return product
+
+
+class Logistic(NamedTuple):
+    r"""The pieces of $\sigma(x)$ and $\log(1 + e^{\pm x})$."""
+
+    low: Array  # min(x, 0)
+    high: Array  # max(x, 0)
+    a: Array  # exp(min(x, 0)); sigma(x) = a / (a + b)
+    b: Array  # exp(-max(x, 0)); sigma(-x) = b / (a + b)
+    log1p: Array  # log(1 + exp(-|x|))
+
+
+def logistic(x: Array) -> Logistic:
+    r"""Return what the logistic function and its logarithm are made of, without a branch or a cancellation.
+
+    One of $a$ and $b$ is 1, and $ab = e^{-|x|}$. So $\sigma(x) = a/(a+b)$, $\sigma(-x) = b/(a+b)$,
+    $\log(1 + e^x) = \max(x, 0) + \log(1 + ab)$ and $\log(1 + e^{-x}) = -\min(x, 0) + \log(1 + ab)$, each
+    to a few $u$ for every $x$, $\pm\infty$ included [2]_.
+    """
+    low = np.minimum(x, 0)
+    high = np.maximum(x, 0)
+    a = np.exp(low)
+    b = np.negative(high)
+    np.exp(b, out=b)
+    log1p = np.multiply(a, b)
+    np.log1p(log1p, out=log1p)
+    return Logistic(low, high, a, b, log1p)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -32,7 +31,7 @@ class Traced:
     ) -> TracedLoss:
         """Note a loss whose operands are partly traced."""
         plain = [op._value if isinstance(op, Traced) else op for op in operands]
-        arguments = tuple(op._argument if isinstance(op, Traced) else None for op in operands)
+        arguments = [op._argument if isinstance(op, Traced) else None for op in operands]
         return TracedLoss(loss.problem(plain, sample_weight, normalizer), arguments)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
@@ -45,12 +44,15 @@ class Traced:
         return f"<traced argument {self._argument} of shape {np.shape(self._value)}>"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class TracedLoss:
     """The one loss that a function consists of, and which argument each of its operands is."""
 
-    problem: Problem
-    arguments: tuple[int | None, ...]
+    __slots__ = ("arguments", "problem")
+
+    def __init__(self, problem: Problem, arguments: Sequence[int | None]) -> None:
+        self.problem = problem
+        # An argument that only selects, as the labels of `NLLLoss`, is no operand.
+        self.arguments = arguments[: len(problem.operands)]
 
     @property
     def is_scalar(self) -> bool:
@@ -71,16 +73,9 @@ class TracedLoss:
         return [None if own is None else vectors.get(own) for own in self.arguments]
 
     def per_argument(self, wrt: Sequence[int], gradients: Sequence[Array], argument: int) -> Array:
-        """Add up the gradients of all operands that an argument is."""
-        return sum_arrays([g for i, g in zip(wrt, gradients, strict=True) if self.arguments[i] == argument])
-
-
-def sum_arrays(arrays: Sequence[Array]) -> Array:
-    """Return the sum of a few arrays, the array itself if it is one."""
-    total = arrays[0]
-    for array in arrays[1:]:
-        total = total + array
-    return total
+        """Return an argument's gradient: the sum over all operands that it is."""
+        own = [g for i, g in zip(wrt, gradients, strict=True) if self.arguments[i] == argument]
+        return own[0] if len(own) == 1 else np.add.reduce(own)
 
 
 def trace(

@@ -266,7 +266,7 @@ def _operand_block(call: TracedLoss, row: int, column: int) -> Array:
     rows, columns = call.problem.operands[row], call.problem.operands[column]
     n, m = rows.array.size, columns.array.size
     dense = np.zeros((n, m), np.result_type(rows.array, columns.array))
-    vectors: list[Array | None] = [None] * len(call.arguments)
+    vectors: list[Array | None] = [None] * len(call.problem.operands)
     if rows.is_broadcast or columns.is_broadcast:
         for k in range(m):
             unit = np.zeros(m, columns.array.dtype)
@@ -334,19 +334,24 @@ def _trace_scalar(
 
 def _operands(transform: str, call: TracedLoss, numbers: Sequence[int]) -> list[int]:
     """Return the operands that the arguments are, or say which has no derivative."""
+    wrt: list[int] = []
     for number in numbers:
-        for i in call.operands_of(number):
-            operand = call.problem.operands[i]
-            if not operand.differentiable:
-                raise TypeError(
-                    f"{transform}: argument {number} is the {operand.name} of {call.problem.loss.name}, of dtype "
-                    f"{operand.array.dtype}, which has no derivative. Differentiate a float argument."
-                )
-        if not call.operands_of(number):
-            raise TypeError(
-                f"{transform}: the value does not depend on argument {number} in a way that NPL can differentiate."
-            )
-    return [i for number in numbers for i in call.operands_of(number)]
+        own = call.operands_of(number)
+        if not call.differentiable(number):
+            raise TypeError(_no_derivative(transform, call, number, own))
+        wrt += own
+    return wrt
+
+
+def _no_derivative(transform: str, call: TracedLoss, number: int, own: list[int]) -> str:
+    loss = call.problem.loss.name
+    if not own:
+        return f"{transform}: {loss} has no derivative with respect to argument {number}."
+    operand = call.problem.operands[own[0]]
+    return (
+        f"{transform}: argument {number} is the {operand.name} of {loss}, of dtype {operand.array.dtype}, "
+        "which has no derivative. Differentiate a float argument."
+    )
 
 
 def _value_shape(call: TracedLoss) -> tuple[int, ...]:

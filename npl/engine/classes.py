@@ -77,7 +77,9 @@ def class_labels(
         return Labels(labels.astype(np.intp), None)
     if labels.dtype.kind == "b":
         labels = labels.astype(np.intp)
-    in_range = labels.min() >= 0 and labels.max() < layout.classes
+    # Seen as unsigned, a negative label is larger than any class: one look finds both ends.
+    unsigned = labels.view(labels.dtype.str.replace("i", "u"))
+    in_range = np.maximum.reduce(unsigned, None) < layout.classes
     if in_range and not 0 <= ignore_index < layout.classes:
         return Labels(labels.astype(np.intp, copy=False), None)
     valid = labels != ignore_index

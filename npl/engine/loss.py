@@ -84,33 +84,30 @@ class Loss(ABC):
         """
 
     @abstractmethod
-    def _grad(self, saved: Any, c: Array, wrt: tuple[bool, ...]) -> Sequence[Array | None]:
-        """Return per operand the gradient of `sum(c · losses)`; None is fine where `wrt` is false."""
+    def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
+        """Write per operand the gradient of `sum(c · losses)` into `out`; None there is not asked for."""
 
     @abstractmethod
     def _hvp(
-        self, saved: Any, c: Array, v: Sequence[Array | None], wrt: tuple[bool, ...]
-    ) -> Sequence[Array | None]:
-        """Return per operand the Hessian of `sum(c · losses)` times `v` (None in it is a zero)."""
+        self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
+    ) -> None:
+        """Write per operand the Hessian of `sum(c · losses)` times `v` into `out`; None in `v` is zero."""
 
-    def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int) -> Array:
-        """Return the diagonal of the Hessian of `sum(c · losses)` with respect to one operand.
+    def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
+        """Write the diagonal of the Hessian of `sum(c · losses)` with respect to one operand.
 
         By default one product with each unit vector of a row, which picks the diagonal exactly.
         """
-        wrt = tuple(i == which for i in range(len(operands)))
-        diagonal = np.empty_like(operands[which])
-        columns = range(diagonal.shape[1]) if diagonal.ndim == 2 else [Ellipsis]
-        for column in columns:
-            unit = np.zeros_like(diagonal)
-            at = (Ellipsis, column) if diagonal.ndim == 2 else Ellipsis
+        for column in range(out.shape[1]) if out.ndim == 2 else [None]:
+            at = Ellipsis if column is None else (Ellipsis, column)
+            unit, product = np.zeros_like(out), np.empty_like(out)
             unit[at] = 1
             _, saved = self._forward(*operands)
-            v = [unit if i == which else None for i in range(len(operands))]
-            product = self._hvp(saved, c, v, wrt)[which]
-            assert product is not None
-            diagonal[at] = product[at]
-        return diagonal
+            only: list[Array | None] = [None] * len(operands)
+            v, target = only.copy(), only.copy()
+            v[which], target[which] = unit, product
+            self._hvp(saved, c, v, target)
+            out[at] = product[at]
 
     # ------------------------------------------------------------------ what a caller gets
 

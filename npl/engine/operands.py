@@ -8,12 +8,12 @@ gradient sink the way back.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from npl.engine.arguments import Array, Interval
+from npl.engine.scratch import scratch_like
 from npl.engine.threads import Block
 
 # Up to this many classes a block is copied class by class: NumPy then reduces over classes with whole
@@ -27,25 +27,39 @@ class Sink(Protocol):
 
     serial: bool
 
-    def write(self, block: Block, gradient: Array) -> None: ...
+    def open(self, block: Block, like: Array) -> Array:
+        """Return an array of the kernel's shape and layout to write a block's gradient into."""
 
-    def finish(self) -> Array: ...
+    def close(self, block: Block, gradient: Array) -> None:
+        """Take the gradient of a block, in the array that `open` gave."""
+
+    def finish(self) -> Array:
+        """Return the gradient of the whole operand."""
 
 
 class _WriteSink:
-    """Every element of the gradient comes from one block: it is written where it belongs."""
+    """Every element of the gradient comes from one block: it is written where it belongs.
+
+    Where the kernel's layout is the gradient's own, without even a copy.
+    """
 
     serial = False
 
     def __init__(self, operand: Operand, will_be_written: bool) -> None:
-        # Native byte order and C layout, whatever the caller's array has.
         new = np.empty if will_be_written else np.zeros
-        self.gradient = new(operand.array.shape, operand.array.dtype.newbyteorder("="))
+        self.gradient = new(operand.array.shape, operand.dtype)
         self._arranged = operand.arrange(self.gradient)
 
-    def write(self, block: Block, gradient: Array) -> None:
+    def open(self, block: Block, like: Array) -> Array:
         part = self._arranged[block]
-        np.copyto(part, gradient.reshape(part.shape), casting="same_kind")
+        if like.dtype == part.dtype and part.flags.c_contiguous and like.flags.c_contiguous:
+            return part.reshape(like.shape)
+        return scratch_like(like)
+
+    def close(self, block: Block, gradient: Array) -> None:
+        part = self._arranged[block]
+        if not np.may_share_memory(part, gradient):
+            np.copyto(part, gradient.reshape(part.shape), casting="same_kind")
 
     def finish(self) -> Array:
         return self.gradient
@@ -60,7 +74,7 @@ class _SumSink:
     serial = True
 
     def __init__(self, operand: Operand) -> None:
-        self._dtype = operand.array.dtype.newbyteorder("=")
+        self._dtype = operand.dtype
         self._shape = operand.array.shape
         aligned = (1,) * (len(operand.lead) - len(self._shape)) + self._shape
         self._total = np.zeros(aligned, np.float64)
@@ -68,8 +82,11 @@ class _SumSink:
             axis for axis, size in enumerate(operand.lead) if aligned[axis] == 1 and size != 1
         )
 
-    def write(self, block: Block, gradient: Array) -> None:
-        shape = tuple(s.stop - s.start for s in block) + gradient.shape[1:]
+    def open(self, block: Block, like: Array) -> Array:
+        return scratch_like(like)
+
+    def close(self, block: Block, gradient: Array) -> None:
+        shape = tuple(s.stop - s.start for s in block)
         own = tuple(slice(0, 1) if i in self._summed else s for i, s in enumerate(block))
         self._total[own] += gradient.reshape(shape).sum(self._summed, np.float64, keepdims=True)
 
@@ -84,21 +101,22 @@ class _ScatterSink:
 
     def __init__(self, operand: Picked) -> None:
         self._operand = operand
-        self._values = np.zeros(operand.lead, operand.array.dtype.newbyteorder("="))
+        self._values = np.zeros(operand.lead, operand.dtype)
 
-    def write(self, block: Block, gradient: Array) -> None:
+    def open(self, block: Block, like: Array) -> Array:
+        return scratch_like(like)
+
+    def close(self, block: Block, gradient: Array) -> None:
         part = self._values[block]
         np.copyto(part, gradient.reshape(part.shape), casting="same_kind")
 
     def finish(self) -> Array:
         gradient = np.zeros(self._operand.array.shape, self._values.dtype)
-        rows = self._operand.rows(gradient)
         if gradient.size:
-            np.put_along_axis(rows, self._operand.labels[..., None], self._values[..., None], -1)
+            gradient.reshape(-1)[self._operand.positions] = self._values
         return gradient
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Operand:
     """One argument of a loss in the form that kernels work on.
 
@@ -118,26 +136,44 @@ class Operand:
         the removed element held reaches a result.
     domain : Interval, optional
         Where the loss is defined; a value outside it raises, with `hint` for the likely fix.
-    differentiable : bool
-        Whether the loss has a derivative with respect to it.
     index : bool
         Whether it holds class indices rather than real values.
     """
 
-    name: str
-    array: Array
-    lead: tuple[int, ...]
-    class_axis: int | None = None
-    neutral: float = 0.0
-    domain: Interval | None = None
-    hint: str = ""
-    differentiable: bool = True
-    index: bool = False
+    def __init__(
+        self,
+        name: str,
+        array: Array,
+        lead: tuple[int, ...],
+        class_axis: int | None = None,
+        *,
+        neutral: float = 0.0,
+        domain: Interval | None = None,
+        hint: str = "",
+        index: bool = False,
+    ) -> None:
+        self.name = name
+        self.array = array
+        self.lead = lead
+        self.class_axis = class_axis
+        self.neutral = neutral
+        self.domain = domain
+        self.hint = hint
+        self.index = index
+        self.core = 0 if class_axis is None else 1  # the axes of a row
+        self.row = 1 if class_axis is None else array.shape[class_axis]  # its elements
+        # Of gradients: native byte order, whatever the caller's array has.
+        self.dtype = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
 
     @property
-    def core(self) -> int:
-        """How many axes a row has: 1 with a class axis, else 0."""
-        return 0 if self.class_axis is None else 1
+    def differentiable(self) -> bool:
+        """Whether the loss has a derivative with respect to it: integers at their value have none."""
+        return not self.index and self.dtype.kind == "f"
+
+    @property
+    def is_broadcast(self) -> bool:
+        """Whether one element of the array takes part in several losses."""
+        return self.core == 0 and self.array.size != math.prod(self.lead)
 
     def arrange(self, array: Array) -> Array:
         """Return an array of this operand's shape (itself, a gradient, a tangent) in kernel form.
@@ -157,42 +193,51 @@ class Operand:
 
     def places_in_a_row(self) -> list[tuple[Any, ...]]:
         """Return the places in the kernel form, each an index of one element of every row."""
-        if self.core == 0:
-            return [(Ellipsis,)]
-        return [(Ellipsis, k) for k in range(self.array.shape[self.class_axis or 0])]
-
-    @property
-    def is_broadcast(self) -> bool:
-        """Whether one element of the array takes part in several losses."""
-        return self.class_axis is None and self.array.size != math.prod(self.lead)
+        return [(Ellipsis, k) for k in range(self.row)] if self.core else [(Ellipsis,)]
 
     def sink(self, *, will_be_written: bool) -> Sink:
         """Return a place to collect this operand's gradient; zeros where no block will be written."""
         return _SumSink(self) if self.is_broadcast else _WriteSink(self, will_be_written)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Picked(Operand):
     """Rows of which each loss reads one element: the one at its label.
 
     The kernel gets that element alone, so a pass costs as much as there are labels, not classes.
+
+    Parameters
+    ----------
+    name, array, lead
+        As of `Operand`.
+    class_axis : int
+        The axis of `array` that the labels point into.
+    labels : ndarray of intp
+        Of the lead shape, each in range.
     """
 
-    labels: Array = field(kw_only=True)  # of shape `lead`, each in range
+    def __init__(
+        self, name: str, array: Array, lead: tuple[int, ...], class_axis: int, labels: Array
+    ) -> None:
+        super().__init__(name, array, lead)
+        after = math.prod(array.shape[class_axis + 1 :])  # elements from one class to the next
+        starts = np.arange(0, array.size, max(1, array.shape[class_axis] * after))
+        self.positions = labels * after  # of the picked elements in the array in C order
+        if after == 1:
+            self.positions += starts
+        else:
+            inner = np.add.outer(starts, np.arange(after))
+            self.positions += inner.reshape(lead)
 
     @property
-    def core(self) -> int:
-        return 0
-
-    def rows(self, array: Array) -> Array:
-        """Return an array of this operand's shape with its classes last."""
-        rows = np.moveaxis(array, self.class_axis or 0, -1)
-        return rows[None] if rows.ndim == 1 else rows
+    def is_broadcast(self) -> bool:
+        return False
 
     def arrange(self, array: Array) -> Array:
         if array.size == 0:
             return np.zeros(self.lead, array.dtype)  # no class: every label is ignored
-        return np.take_along_axis(self.rows(array), self.labels[..., None], -1)[..., 0]
+        if array.flags.c_contiguous:
+            return array.reshape(-1).take(self.positions)
+        return array[np.unravel_index(self.positions, array.shape)]
 
     def sink(self, *, will_be_written: bool) -> Sink:
         return _ScatterSink(self)
@@ -212,5 +257,6 @@ def load(view: Array, core: int, dtype: np.dtype[np.generic]) -> Array:
     if view.dtype == dtype and view.ndim == 2 and view.T.flags.c_contiguous:
         return view
     block = np.empty((classes, *view.shape[:-1]), dtype)
-    np.copyto(np.moveaxis(block, 0, -1), view, casting="same_kind")
+    rows = block.T if block.ndim == 2 else np.moveaxis(block, 0, -1)
+    np.copyto(rows, view, casting="same_kind")
     return block.reshape(classes, -1).T

@@ -8,8 +8,6 @@ it lies in cache, its gradient is written once, and the memory beside the gradie
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy as np
 from npl.engine import threads
 from npl.engine.arguments import Array, position
 from npl.engine.operands import Operand, Sink, load
+from npl.engine.scratch import scratch_like
 from npl.engine.threads import Block
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ class _Part(NamedTuple):
     removed: Array | None  # (n,) bool, where a factor is 0
 
 
-@dataclass(frozen=True, eq=False)
 class Problem:
     """A loss with checked arguments.
 
@@ -44,7 +42,7 @@ class Problem:
     loss : Loss
         Its `_forward`, `_grad` and `_hvp` run on the blocks.
     operands : tuple of Operand
-        In the order of the loss's call; the first one decides the dtype of the value.
+        What the kernels work on; the first one decides the dtype of the value.
     shape : tuple of int
         Of the unreduced losses as the caller sees them; () for one unbatched sample.
     factors : tuple of ndarray
@@ -57,12 +55,29 @@ class Problem:
         The value of the mean of nothing.
     """
 
-    loss: Loss
-    operands: tuple[Operand, ...]
-    shape: tuple[int, ...]
-    factors: tuple[Array, ...]
-    denominator: float | None
-    nothing: float
+    def __init__(
+        self,
+        loss: Loss,
+        operands: tuple[Operand, ...],
+        shape: tuple[int, ...],
+        factors: tuple[Array, ...],
+        denominator: float | None,
+        nothing: float,
+    ) -> None:
+        self.loss = loss
+        self.operands = operands
+        self.shape = shape
+        self.factors = factors
+        self.denominator = denominator
+        self.nothing = nothing
+        self.lead = operands[0].lead
+        self.dtype = _compute_dtype(operands)
+        self._views = [op.arrange(op.array) for op in operands]
+        self._removes = any(np.count_nonzero(factor) < factor.size for factor in factors)
+        row = max([op.row for op in operands])
+        nothing_to_do = denominator == 0 or row == 0 or 0 in self.lead
+        row_bytes = row * self.dtype.itemsize * (1 if operands[0].core else _ELEMENTWISE_ARRAYS)
+        self._blocks = [] if nothing_to_do else threads.blocks(self.lead, row_bytes)
 
     # ------------------------------------------------------------------ passes
 
@@ -79,14 +94,16 @@ class Problem:
 
     def value_and_grad(self, wrt: Sequence[int]) -> tuple[Any, list[Array]]:
         """Return the reduced value and its gradient with respect to the operands `wrt`, in one pass."""
-        sinks, needed = self._sinks(wrt), self._needed(wrt)
+        sinks = self._sinks(wrt)
 
         def work(block: Block) -> float:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
             total = self._collect(block, losses, part, None)
             c = self._coefficients(block, part, 1.0, len(losses))
-            self._write(sinks, block, self.loss._grad(saved, c, needed))
+            out = self._open(sinks, block, part)
+            self.loss._grad(saved, c, out)
+            self._close(sinks, block, out)
             return total
 
         value = self._result(self._run(work, sinks), None, self.nothing)
@@ -94,13 +111,15 @@ class Problem:
 
     def vjp(self, cotangent: Any, wrt: Sequence[int]) -> list[Array]:
         """Return the cotangent (of the value's shape) pulled back to the operands `wrt`."""
-        sinks, needed, cotangent = self._sinks(wrt), self._needed(wrt), self._cotangent(cotangent)
+        sinks, cotangent = self._sinks(wrt), self._cotangent(cotangent)
 
         def work(block: Block) -> None:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
             c = self._coefficients(block, part, cotangent, len(losses))
-            self._write(sinks, block, self.loss._grad(saved, c, needed))
+            out = self._open(sinks, block, part)
+            self.loss._grad(saved, c, out)
+            self._close(sinks, block, out)
 
         self._run(work, sinks)
         return [sinks[i].finish() for i in wrt]
@@ -108,20 +127,19 @@ class Problem:
     def jvp(self, tangents: Sequence[Array | None]) -> Any:
         """Return the change of the value along one tangent per operand (None: it stays)."""
         out = self._losses_out()
-        needed = tuple(tangent is not None for tangent in tangents)
         arranged = self._arrange(tangents)
 
         def work(block: Block) -> float:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
-            gradients = self.loss._grad(saved, np.ones(len(losses), self.dtype), needed)
+            along = self._load_tangents(arranged, block, part)
+            gradients = [None if v is None else scratch_like(v) for v in along]
+            self.loss._grad(saved, np.ones(len(losses), self.dtype), gradients)
             change = np.zeros(len(losses), np.float64)
-            for gradient, tangent in zip(
-                gradients, self._load_tangents(arranged, block, part), strict=True
-            ):
+            for gradient, tangent in zip(gradients, along, strict=True):
                 if gradient is not None and tangent is not None:
-                    product = gradient * tangent
-                    change += product.reshape(len(losses), -1).sum(-1, np.float64)
+                    gradient *= tangent
+                    change += gradient.reshape(len(losses), -1).sum(-1, np.float64)
             return self._collect(block, change, part, out)
 
         return self._result(self._run(work), out, 0.0)
@@ -130,7 +148,7 @@ class Problem:
         self, cotangent: Any, vectors: Sequence[Array | None], wrt: Sequence[int]
     ) -> list[Array]:
         """Return the Hessian of `sum(cotangent · value)` times one vector per operand (None: zero)."""
-        sinks, needed, cotangent = self._sinks(wrt), self._needed(wrt), self._cotangent(cotangent)
+        sinks, cotangent = self._sinks(wrt), self._cotangent(cotangent)
         arranged = self._arrange(vectors)
 
         def work(block: Block) -> None:
@@ -138,7 +156,9 @@ class Problem:
             losses, saved = self.loss._forward(*part.operands)
             c = self._coefficients(block, part, cotangent, len(losses))
             v = self._load_tangents(arranged, block, part)
-            self._write(sinks, block, self.loss._hvp(saved, c, v, needed))
+            out = self._open(sinks, block, part)
+            self.loss._hvp(saved, c, v, out)
+            self._close(sinks, block, out)
 
         self._run(work, sinks)
         return [sinks[i].finish() for i in wrt]
@@ -154,51 +174,22 @@ class Problem:
             part = self._load(block)
             rows = len(part.operands[which])
             c = self._coefficients(block, part, cotangent, rows)
-            sinks[which].write(block, self.loss._hessian_diag(part.operands, c, which))
+            out = sinks[which].open(block, part.operands[which])
+            self.loss._hessian_diag(part.operands, c, which, out)
+            sinks[which].close(block, out)
 
         self._run(work, sinks)
         return sinks[which].finish()
 
-    # ------------------------------------------------------------------ what is known before a pass
-
-    @cached_property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype to compute in: the widest operand's, and float32 for float16 (range and speed)."""
-        floats = [op.array.dtype for op in self.operands if op.array.dtype.kind == "f"]
-        return np.result_type(np.float32, *floats)
-
-    @cached_property
-    def _views(self) -> tuple[Array, ...]:
-        return tuple(op.arrange(op.array) for op in self.operands)
-
-    @cached_property
-    def _blocks(self) -> list[Block]:
-        lead = self.operands[0].lead
-        row = max(
-            view.shape[-1] if op.core else 1
-            for op, view in zip(self.operands, self._views, strict=True)
-        )
-        if self.denominator == 0 or row == 0 or 0 in lead:
-            return []
-        return threads.blocks(lead, row)
-
-    @cached_property
-    def _removes(self) -> bool:
-        return any(np.count_nonzero(factor) < factor.size for factor in self.factors)
+    # ------------------------------------------------------------------ around a pass
 
     def _losses_out(self) -> Array | None:
-        if self.denominator is not None:
-            return None
-        return np.zeros(self.operands[0].lead, self._value_dtype)
-
-    @property
-    def _value_dtype(self) -> np.dtype[Any]:
-        return self.operands[0].array.dtype.newbyteorder("=")
+        return None if self.denominator is not None else np.zeros(self.lead, self.operands[0].dtype)
 
     def _cotangent(self, cotangent: Any) -> Any:
         if self.denominator is not None:
             return float(cotangent)
-        return np.broadcast_to(cotangent, self.shape).reshape(self.operands[0].lead)
+        return np.broadcast_to(cotangent, self.shape).reshape(self.lead)
 
     def _arrange(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         return [
@@ -208,9 +199,6 @@ class Problem:
 
     def _sinks(self, wrt: Sequence[int]) -> dict[int, Sink]:
         return {i: self.operands[i].sink(will_be_written=bool(self._blocks)) for i in wrt}
-
-    def _needed(self, wrt: Sequence[int]) -> tuple[bool, ...]:
-        return tuple(i in wrt for i in range(len(self.operands)))
 
     # ------------------------------------------------------------------ around one block
 
@@ -223,7 +211,7 @@ class Problem:
 
     def _load(self, block: Block) -> _Part:
         operands = [
-            load(view[block], op.core, np.dtype(np.intp) if op.index else self.dtype)
+            load(view[block], op.core, _INDEX if op.index else self.dtype)
             for op, view in zip(self.operands, self._views, strict=True)
         ]
         weight = removed = None
@@ -257,7 +245,7 @@ class Problem:
         if self.denominator is not None:
             scale = cotangent / self.denominator
             if part.weight is None:
-                return np.full(rows, scale, self.dtype)
+                return _repeated(scale, rows, self.dtype)
             c = part.weight * scale
         else:
             c = cotangent[block].reshape(-1)
@@ -274,26 +262,35 @@ class Problem:
             if part.removed is not None:
                 losses[part.removed] = 0.0
         if out is None:
-            return float(losses.sum(dtype=np.float64))
+            return float(np.add.reduce(losses, dtype=np.float64))
         out[block] = losses.reshape(out[block].shape)
         return 0.0
 
-    def _write(
-        self, sinks: dict[int, Sink], block: Block, gradients: Sequence[Array | None]
-    ) -> None:
+    def _open(self, sinks: dict[int, Sink], block: Block, part: _Part) -> list[Array | None]:
+        return [
+            sinks[i].open(block, operand) if i in sinks else None
+            for i, operand in enumerate(part.operands)
+        ]
+
+    def _close(self, sinks: dict[int, Sink], block: Block, out: Sequence[Array | None]) -> None:
         for i, sink in sinks.items():
-            gradient = gradients[i]
-            assert gradient is not None, f"{self.loss.name}: no derivative for operand {i}"
-            sink.write(block, gradient)
+            gradient = out[i]
+            assert gradient is not None
+            sink.close(block, gradient)
 
     def _result(self, totals: list[float], out: Array | None, nothing: float) -> Any:
         if out is not None:
             return out.reshape(self.shape)[()]
-        scalar = self._value_dtype.type
+        scalar = self.operands[0].dtype.type
         if self.denominator == 0:
             return scalar(nothing)
-        with np.errstate(over="ignore"):
-            return scalar(np.sum(totals) / self.denominator)
+        # Python adds a few floats faster; NumPy adds many with less rounding.
+        total = sum(totals) if len(totals) < 8 else float(np.add.reduce(totals))
+        mean = total / self.denominator
+        if abs(mean) < _FLOAT16_MAX:
+            return scalar(mean)
+        with np.errstate(over="ignore"):  # to infinity, in float16 and float32
+            return scalar(mean)
 
     def _domain_error(self) -> ValueError:
         """Name the first value outside its domain that is not removed by a weight."""
@@ -311,6 +308,29 @@ class Problem:
                     f"{op.domain}. {op.hint}".rstrip()
                 )
         raise AssertionError("no value outside its domain")
+
+
+# A kernel of rows holds two or three arrays of its block's size, an elementwise one a dozen.
+_ELEMENTWISE_ARRAYS = 4
+_INDEX = np.dtype(np.intp)
+_FLOAT32 = np.dtype(np.float32)
+_FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+def _compute_dtype(operands: tuple[Operand, ...]) -> np.dtype[Any]:
+    """Return the widest operand's dtype, and float32 for float16, for its range and speed."""
+    dtype = _FLOAT32
+    for op in operands:
+        if op.dtype.kind == "f" and op.dtype.itemsize > dtype.itemsize:
+            dtype = op.dtype
+    return dtype
+
+
+def _repeated(value: float, count: int, dtype: np.dtype[Any]) -> Array:
+    """Return a read-only array of one value, in the memory of one: as `broadcast_to`, but quick to make."""
+    repeated: Array = np.ndarray((count,), dtype, np.array(value, dtype), strides=(0,))
+    repeated.flags.writeable = False
+    return repeated
 
 
 def _replace(array: Array, where: Array, by: float) -> Array:

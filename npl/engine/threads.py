@@ -8,6 +8,7 @@ number of threads.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -16,37 +17,44 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
+from npl.engine.scratch import BlockScope
+
 Block: TypeAlias = tuple[slice, ...]
 T = TypeVar("T")
 
-# Elements of one block: its handful of temporaries stays in a core's second-level cache (1 to 2 MiB).
-BLOCK_ELEMENTS = 1 << 16
-# A hand-over to another thread costs about 50 µs, less than half of what such a block takes: so two
-# blocks are already worth a second thread, and one block is never cut for it.
+# Bytes of one operand in a block. Smaller blocks stay in a core's own cache, but their short loops make
+# threads wait for each other at the interpreter's lock (50 µs a wake-up); larger ones leave the caches.
+BLOCK_BYTES = 1 << 21
+# Large inputs are cut into a multiple of this many blocks, so that a few threads end together. It must
+# not depend on the number of threads: the sums of the blocks would.
+_EVEN = 4
 
 
-def blocks(lead: tuple[int, ...], row_elements: int) -> list[Block]:
-    """Cut the index space `lead` into blocks of about `BLOCK_ELEMENTS` elements.
+def blocks(lead: tuple[int, ...], row_bytes: int) -> list[Block]:
+    """Cut the index space `lead` into blocks of at most about `BLOCK_BYTES`.
 
     Parameters
     ----------
     lead : tuple of int
-        The shape to cut; a row of `row_elements` elements hangs on each of its points.
-    row_elements : int
-        Elements per point, never cut.
+        The shape to cut; a row hangs on each of its points.
+    row_bytes : int
+        Of the largest operand's row, which is never cut.
 
     Returns
     -------
     list of tuple of slice
         Blocks in C order; one slice per axis of `lead`. They depend on the shape alone.
     """
-    rows = max(1, BLOCK_ELEMENTS // max(1, row_elements))
+    rows = math.prod(lead)
+    if rows * row_bytes <= BLOCK_BYTES:
+        return [tuple([slice(0, size) for size in lead])]
+    wanted = -(-rows * row_bytes // BLOCK_BYTES)
+    per_block = max(1, -(-rows // (-(-wanted // _EVEN) * _EVEN)))
     axis, inner = len(lead) - 1, 1
-    while axis > 0 and inner * lead[axis] <= rows:
+    while axis > 0 and inner * lead[axis] <= per_block:
         inner *= lead[axis]
         axis -= 1
-    pieces = -(-lead[axis] // max(1, rows // max(1, inner)))
-    step = max(1, -(-lead[axis] // max(1, pieces)))  # of even size, so that threads end together
+    step = max(1, per_block // inner)
     whole = tuple(slice(0, size) for size in lead[axis + 1 :])
     cut = [slice(i, min(i + step, lead[axis])) for i in range(0, lead[axis], step)]
     outer = [[slice(i, i + 1) for i in range(size)] for size in lead[:axis]]
@@ -130,6 +138,9 @@ def run(parts: list[Block], work: Callable[[Block], T], *, serial: bool = False)
     Floating-point warnings are off inside: a kernel's limits (log 0, 0/0 to be repaired) are its own
     business. An error is raised after all blocks have ended; the one of the first block wins.
     """
+    if len(parts) == 1:  # a small input: no more ceremony than it needs
+        with np.errstate(all="ignore"), BlockScope():
+            return [work(parts[0])]
     helpers = 0 if serial else max(0, min(_pool.threads, len(parts)) - 1)
     results: dict[int, T] = {}
     errors: dict[int, Exception] = {}
@@ -139,7 +150,8 @@ def run(parts: list[Block], work: Callable[[Block], T], *, serial: bool = False)
         with np.errstate(all="ignore"):
             while (i := next(ticket)) < len(parts):
                 try:
-                    results[i] = work(parts[i])
+                    with BlockScope():
+                        results[i] = work(parts[i])
                 except Exception as error:
                     errors[i] = error
 

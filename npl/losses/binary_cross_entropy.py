@@ -15,6 +15,7 @@ from npl.engine.arguments import Array, Empty, Interval, Reduction, floats, real
 from npl.engine.elementwise import broadcast_weight, paired_shape
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
+from npl.engine.scratch import scratch_like
 
 __all__ = [
     "BCELoss",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 _UNIT = Interval(0.0, 1.0)
-_CLAMP = -100.0  # torch's floor for both logarithms
+_FLOOR = -100.0  # of both logarithms, as in torch
 
 
 class _Logs(NamedTuple):
@@ -121,67 +122,62 @@ class BCELoss(Loss):
         return Terms(
             (
                 Operand("input", x, lead, neutral=0.5, domain=_UNIT, hint=hint),
-                Operand(
-                    "target",
-                    y,
-                    lead,
-                    neutral=0.5,
-                    domain=_UNIT,
-                    differentiable=y.dtype.kind == "f",
-                ),
+                Operand("target", y, lead, neutral=0.5, domain=_UNIT),
             ),
             shape,
             weight=_own_weight(self.name, self.weight, shape, lead),
         )
 
     def _forward(self, x: Array, y: Array) -> tuple[Array, Any]:
-        log_x = np.log(x)
-        log_1mx = np.negative(x)
+        log_x = np.log(x, out=scratch_like(x))
+        log_1mx = np.negative(x, out=scratch_like(x))
         np.log1p(log_1mx, out=log_1mx)
-        has_floor = bool(log_x.min() < _CLAMP or log_1mx.min() < _CLAMP)
+        has_floor = bool(np.minimum.reduce(log_x) < _FLOOR or np.minimum.reduce(log_1mx) < _FLOOR)
         if has_floor:
-            np.maximum(log_x, _CLAMP, out=log_x)
-            np.maximum(log_1mx, _CLAMP, out=log_1mx)
-        losses = 1 - y
+            np.maximum(log_x, _FLOOR, out=log_x)
+            np.maximum(log_1mx, _FLOOR, out=log_1mx)
+        losses = np.subtract(1, y, out=scratch_like(x))
         losses *= log_1mx
-        losses += y * log_x
+        losses += np.multiply(y, log_x, out=scratch_like(x))
         return np.negative(losses, out=losses), _Logs(x, y, log_x, log_1mx, has_floor)
 
-    def _grad(self, saved: Any, c: Array, wrt: tuple[bool, ...]) -> Sequence[Array | None]:
+    def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
         x, y, log_x, log_1mx, has_floor = saved
-        along_x = along_y = None
-        if wrt[0]:
-            along_x = 1 - x
+        along_x, along_y = out
+        if along_x is not None:
+            np.subtract(1, x, out=along_x)
             along_x *= x
-            np.divide(x - y, along_x, out=along_x)
+            np.divide(np.subtract(x, y, out=scratch_like(x)), along_x, out=along_x)
             if has_floor:
-                np.copyto(along_x, -y / x, where=log_1mx <= _CLAMP)
-                np.copyto(along_x, (1 - y) / (1 - x), where=log_x <= _CLAMP)
+                np.copyto(along_x, -y / x, where=log_1mx <= _FLOOR)
+                np.copyto(along_x, (1 - y) / (1 - x), where=log_x <= _FLOOR)
             along_x *= c
-        if wrt[1]:
-            # log((1 - x)/x): as a difference of logarithms where those differ by more than a factor of
-            # e, around x = 1/2 as log1p of a difference that is exact (Sterbenz).
-            middle = (x > 0.25) & (x < 0.75)
-            along_y = log_1mx - log_x
-            np.copyto(along_y, np.log1p((1 - 2 * x) / x), where=middle)
+        if along_y is not None:
+            # log((1 - x)/x): a difference of logarithms where they are far apart; around x = 1/2 the
+            # log1p of a quotient whose numerator 1 - 2x is exact (Sterbenz).
+            np.subtract(log_1mx, log_x, out=along_y)
+            np.copyto(along_y, np.log1p((1 - 2 * x) / x), where=(x > 0.25) & (x < 0.75))
             along_y *= c
-        return along_x, along_y
 
     def _hvp(
-        self, saved: Any, c: Array, v: Sequence[Array | None], wrt: tuple[bool, ...]
-    ) -> Sequence[Array | None]:
+        self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
+    ) -> None:
         x, y, log_x, log_1mx, _ = saved
-        # Divided twice rather than by a square, which overflows sooner than the product.
-        one = np.where(log_x > _CLAMP, 1 / x, 0)
-        other = np.where(log_1mx > _CLAMP, 1 / (1 - x), 0)
-        along_x, along_y = np.zeros_like(x), np.zeros_like(x)
+        one = np.where(log_x > _FLOOR, 1 / x, 0)
+        other = np.where(log_1mx > _FLOOR, 1 / (1 - x), 0)
         v_x, v_y = v
-        if v_x is not None:
-            along_x += (c * v_x * one) * one * y + (c * v_x * other) * other * (1 - y)
-            along_y -= c * v_x * one + c * v_x * other
-        if v_y is not None:
-            along_x -= c * v_y * one + c * v_y * other
-        return along_x, along_y
+        along_x, along_y = out
+        if along_x is not None:
+            along_x.fill(0)
+            if v_x is not None:
+                # Divided twice rather than by a square, which overflows before the product does.
+                along_x += (c * v_x * one) * one * y + (c * v_x * other) * other * (1 - y)
+            if v_y is not None:
+                along_x -= c * v_y * one + c * v_y * other
+        if along_y is not None:
+            along_y.fill(0)
+            if v_x is not None:
+                along_y -= c * v_x * one + c * v_x * other
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,65 +272,82 @@ class BCEWithLogitsLoss(Loss):
         lead = shape or (1,)
         operands = [
             Operand("input", x, lead),
-            Operand("target", y, lead, differentiable=y.dtype.kind == "f"),
+            Operand("target", y, lead),
         ]
         if pos_weight is not None:
             p = broadcast_weight(self.name, "pos_weight", pos_weight, shape)
-            operands.append(Operand("pos_weight", p, lead, differentiable=p.dtype.kind == "f"))
+            operands.append(Operand("pos_weight", p, lead))
         weight = _own_weight(self.name, self.weight, shape, lead)
         return Terms(tuple(operands), shape, weight=weight)
 
     def _forward(self, x: Array, y: Array, p: Array | None = None) -> tuple[Array, Any]:
         parts = numerics.logistic(x)
-        positive = parts.log1p - parts.low  # log(1 + exp(-x)), the loss at y = 1
-        negative = parts.log1p + parts.high
-        share = 1 - y
-        weighted = y if p is None else y * p
-        losses = positive * weighted
-        losses += negative * share
-        if np.isnan(np.add.reduce(losses)):  # 0 · inf at an infinite logit is 0
-            losses = np.where(weighted == 0, 0, positive * weighted)
-            losses += np.where(share == 0, 0, negative * share)
-        return losses, (y, p, weighted, share, parts)
+        near, far = self._shares(parts, y, p)
+        # Each side of zero has one of the two logarithms linear: the loss is x · near + log(1 + z) · (all).
+        losses = np.multiply(x, near, out=scratch_like(x))
+        if parts.may_be_infinite:
+            losses[near == 0] = 0  # 0 · inf
+        if p is None:
+            losses += parts.log1p
+        else:
+            losses += (1 - y + y * p) * parts.log1p
+        return losses, (y, p, near, far, parts)
 
-    def _grad(self, saved: Any, c: Array, wrt: tuple[bool, ...]) -> Sequence[Array | None]:
-        y, p, weighted, share, parts = saved
-        along_x = along_y = along_p = None
-        if wrt[0]:
-            along_x = share * parts.a
-            along_x -= weighted * parts.b
+    @staticmethod
+    def _shares(parts: numerics.Logistic, y: Array, p: Array | None) -> tuple[Array, Array]:
+        r"""Return the weights of $1/(1+z)$ and $z/(1+z)$ in the gradient $(1-y) \sigma(x) - p y \sigma(-x)$."""
+        if p is None:
+            near = np.subtract(parts.above, y, out=scratch_like(y))
+            far = np.subtract(parts.below, y, out=scratch_like(y))
+            return near, far
+        share, weighted = 1 - y, y * p
+        return (
+            parts.above * share - parts.below * weighted,
+            parts.below * share - parts.above * weighted,
+        )
+
+    def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
+        y, p, near, far, parts = saved
+        along_x, along_y, along_p = out if len(out) == 3 else (*out, None)
+        if along_x is not None:
+            np.multiply(far, parts.decay, out=along_x)
+            along_x += near
+            along_x /= np.add(parts.decay, 1, out=scratch_like(y))
             along_x *= c
-            along_x /= parts.a + parts.b
-        if wrt[1]:
+        if along_y is not None:
             if p is None:
-                along_y = -c * (parts.low + parts.high)  # the two logarithms differ by x exactly
+                np.negative(parts.x, out=along_y)  # the two logarithms differ by x exactly
             else:
-                along_y = c * ((p - 1) * parts.log1p - p * parts.low - parts.high)
-        if p is not None and wrt[2]:
-            along_p = c * y * (parts.log1p - parts.low)
-        return along_x, along_y, along_p
+                positive, negative = np.maximum(parts.x, 0), np.minimum(parts.x, 0)
+                along_y[...] = (p - 1) * parts.log1p - p * negative - positive
+            along_y *= c
+        if along_p is not None:
+            along_p[...] = c * y * (parts.log1p - np.minimum(parts.x, 0))
 
     def _hvp(
-        self, saved: Any, c: Array, v: Sequence[Array | None], wrt: tuple[bool, ...]
-    ) -> Sequence[Array | None]:
-        y, p, weighted, share, parts = saved
+        self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
+    ) -> None:
+        y, p, _, _, parts = saved
         v_x, v_y, v_p = v if len(v) == 3 else (*v, None)
-        total = parts.a + parts.b
-        sigma, sigma_minus = parts.a / total, parts.b / total
-        positive = parts.log1p - parts.low
-        along_x, along_y, along_p = np.zeros_like(sigma), np.zeros_like(sigma), np.zeros_like(sigma)
-        cross_xy = sigma + sigma_minus * (1 if p is None else p)
-        if v_x is not None:
-            along_x += (share + weighted) * (sigma * sigma_minus) * v_x
-            along_y -= cross_xy * v_x
-            along_p -= y * sigma_minus * v_x
-        if v_y is not None:
-            along_x -= cross_xy * v_y
-            along_p += positive * v_y
-        if v_p is not None:
-            along_x -= y * sigma_minus * v_p
-            along_y += positive * v_p
-        return c * along_x, c * along_y, c * along_p
+        along_x, along_y, along_p = out if len(out) == 3 else (*out, None)
+        pos_weight = 1 if p is None else p
+        sigma = (parts.above + parts.below * parts.decay) / (1 + parts.decay)
+        sigma_minus = (parts.below + parts.above * parts.decay) / (1 + parts.decay)
+        xx = (1 - y + pos_weight * y) * sigma * sigma_minus
+        xy = -(sigma + pos_weight * sigma_minus)
+        xp = -y * sigma_minus
+        yp = parts.log1p - np.minimum(parts.x, 0)
+        for along, row in (
+            (along_x, ((v_x, xx), (v_y, xy), (v_p, xp))),
+            (along_y, ((v_x, xy), (v_p, yp))),
+            (along_p, ((v_x, xp), (v_y, yp))),
+        ):
+            if along is not None:
+                along.fill(0)
+                for vector, second in row:
+                    if vector is not None:
+                        along += second * vector
+                along *= c
 
 
 def _own_weight(

@@ -147,7 +147,7 @@ class CrossEntropyLoss(Loss):
         labels = class_labels(self.name, target, layout, self.ignore_index, sample_weight)
         counts = labels.counts(weight)
         return Terms(
-            (rows, Operand("target", labels.indices, layout.lead, index=True, differentiable=False)),
+            (rows, Operand("target", labels.indices, layout.lead, index=True)),
             layout.shape,
             # Smoothed, the class weights are inside the loss: only what is ignored is left to remove.
             weight=labels.valid if self.label_smoothing else counts,
@@ -166,15 +166,8 @@ class CrossEntropyLoss(Loss):
                 f"{self.name}: ignore_index is {self.ignore_index}, but target holds class probabilities: "
                 "there is no index to ignore. Did you mean sample_weight=, with 0 for what is ignored?"
             )
-        differentiable = probabilities.dtype.kind == "f"
         return Terms(
-            (
-                rows,
-                Operand(
-                    "target", probabilities, layout.lead, layout.axis, differentiable=differentiable
-                ),
-            ),
-            layout.shape,
+            (rows, Operand("target", probabilities, layout.lead, layout.axis)), layout.shape
         )
 
     def _targets(self, logits: Array, target: Array) -> tuple[Array, Array]:
@@ -182,8 +175,7 @@ class CrossEntropyLoss(Loss):
         kept = logits.dtype.type(1 - self.label_smoothing)
         if target.ndim == 1:
             targets = np.zeros_like(logits)
-            flat, at = numerics.flat_index(targets, target)
-            flat[at] = kept
+            numerics.flat(targets)[numerics.flat_index(targets, target)] = kept
         else:
             targets = target * kept
         if self.label_smoothing:
@@ -206,44 +198,53 @@ class CrossEntropyLoss(Loss):
         terms[targets == 0] = 0  # 0 log 0
         return terms.sum(-1), _Soft(softmax, targets, slope)
 
-    def _grad(self, saved: Any, c: Array, wrt: tuple[bool, ...]) -> Sequence[Array | None]:
+    def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
+        along_logits, along_target = out
         if isinstance(saved, numerics.LabelledSoftmax):
-            return numerics.scaled_softmax_residual(saved, c), None
+            numerics.labelled_residual(saved, c, out=along_logits)
+            return
         softmax, targets, slope = saved
-        along_logits = along_target = None
-        if wrt[0]:
-            along_logits = c[:, None] * numerics.softmax_residual(softmax, targets)
-        if wrt[1]:
-            along_target = c[:, None] * slope * softmax.nlp
-        return along_logits, along_target
+        if along_logits is not None:
+            residual = numerics.softmax_residual(softmax, targets)
+            np.multiply(residual, c[:, None], out=along_logits)
+        if along_target is not None:
+            np.multiply(softmax.nlp, c[:, None] * slope, out=along_target)
 
     def _hvp(
-        self, saved: Any, c: Array, v: Sequence[Array | None], wrt: tuple[bool, ...]
-    ) -> Sequence[Array | None]:
+        self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
+    ) -> None:
         v_logits, v_target = v
+        along_logits, along_target = out
         if isinstance(saved, numerics.LabelledSoftmax):
             p = numerics.labelled_probabilities(saved)
-            return c[:, None] * numerics.softmax_jvp(p, v_logits), None
+            np.multiply(numerics.softmax_jvp(p, v_logits), c[:, None], out=along_logits)
+            return
         softmax, targets, slope = saved
-        along_logits = np.zeros_like(targets)
-        along_target = np.zeros_like(targets)
-        if v_logits is not None:
-            total = targets.sum(-1, keepdims=True)
-            along_logits += total * numerics.softmax_jvp(softmax.p, v_logits)
-            along_target -= slope * numerics.centered(softmax.p, v_logits)
-        if v_target is not None:
-            along_logits += numerics.softmax_residual(softmax, slope * v_target)
-        return c[:, None] * along_logits, c[:, None] * along_target
+        if along_logits is not None:
+            product = np.zeros_like(targets)
+            if v_logits is not None:
+                total = targets.sum(-1, keepdims=True)
+                product += total * numerics.softmax_jvp(softmax.p, v_logits)
+            if v_target is not None:
+                product += numerics.softmax_residual(softmax, slope * v_target)
+            np.multiply(product, c[:, None], out=along_logits)
+        if along_target is not None:
+            if v_logits is None:
+                along_target.fill(0)  # the loss is linear in the target
+            else:
+                centered = numerics.centered(softmax.p, v_logits)
+                np.multiply(centered, -c[:, None] * slope, out=along_target)
 
-    def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int) -> Array:
+    def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
         if which == 1:
-            return np.zeros_like(operands[1])  # the loss is linear in the target
+            out.fill(0)
+            return
         logits, target = operands
         softmax = numerics.split_softmax(logits)
         total = c
         if target.ndim == 2 or self.label_smoothing:
             total = c * self._targets(logits, target)[0].sum(-1)
-        return total[:, None] * softmax.p * softmax.complement
+        np.multiply(softmax.p * softmax.complement, total[:, None], out=out)
 
 
 def _holds_probabilities(target: Any, logits: Array) -> bool:

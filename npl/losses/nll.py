@@ -96,25 +96,24 @@ class NLLLoss(Loss):
         labels = class_labels(self.name, target, layout, self.ignore_index, sample_weight)
         counts = labels.counts(weight)
         return Terms(
-            (
-                Picked("input", log_probabilities, layout.lead, layout.axis, labels=labels.indices),
-                Operand("target", labels.indices, layout.lead, index=True, differentiable=False),
-            ),
+            (Picked("input", log_probabilities, layout.lead, layout.axis, labels.indices),),
             layout.shape,
             weight=counts,
             count=counts,
         )
 
-    def _forward(self, picked: Array, labels: Array) -> tuple[Array, Any]:
+    def _forward(self, picked: Array) -> tuple[Array, Any]:
         return -picked, None
 
-    def _grad(self, saved: Any, c: Array, wrt: tuple[bool, ...]) -> Sequence[Array | None]:
-        return -c, None
+    def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
+        if out[0] is not None:
+            np.negative(c, out=out[0])
 
     def _hvp(
-        self, saved: Any, c: Array, v: Sequence[Array | None], wrt: tuple[bool, ...]
-    ) -> Sequence[Array | None]:
-        return np.zeros_like(c), None
+        self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
+    ) -> None:
+        if out[0] is not None:
+            out[0].fill(0)
 
 
 def nll_loss(

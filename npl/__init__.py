@@ -17,7 +17,9 @@ from npl.autodiff import (
     vjp,
 )
 from npl.engine import Loss, get_num_threads, set_num_threads
-from npl.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
+from npl.losses.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
+from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.nll import NLLLoss
 
 __version__ = "0.1.0"
 

@@ -3,12 +3,9 @@
 >>> import npl.functional as F
 """
 
-from npl.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    nll_loss,
-)
+from npl.losses.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_with_logits
+from npl.losses.cross_entropy import cross_entropy
+from npl.losses.nll import nll_loss
 
 __all__ = [
     "binary_cross_entropy",

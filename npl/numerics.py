@@ -1,10 +1,10 @@
 r"""The stable kernels: functions of a block of rows, each with its error bound and its source.
 
-Rows are `(n, C)`, contiguous either way round (see `npl.engine.operands`); none is written to. `u` is the
-unit roundoff of the dtype; bounds are relative to the exact value for the inputs as given, and hold while
-no intermediate underflows. "Cancellation" is the loss of relative accuracy when nearly equal numbers are
-subtracted; the forms here never subtract two rounded quantities that can be nearly equal, unless the exact
-result is itself such a difference.
+Rows are `(n, C)`, contiguous either way round (see `npl.engine.operands`); none is written to. `u`
+is the unit roundoff of the dtype; bounds are relative to the exact value for the inputs as given,
+and hold while no intermediate underflows. "Cancellation" is the loss of relative accuracy when
+nearly equal numbers are subtracted; the forms here never subtract two rounded quantities that can
+be nearly equal, unless the exact result is itself such a difference.
 
 References
 ----------
@@ -38,8 +38,10 @@ def flat_index(rows: Array, columns: Array) -> Array:
     """
     n, width = rows.shape
     if rows.flags.c_contiguous:
-        return np.arange(0, n * width, width) + columns
-    return columns * n + np.arange(n)
+        index: Array = np.arange(0, n * width, width) + columns
+    else:
+        index = columns * n + np.arange(n)
+    return index
 
 
 class ShiftedExp(NamedTuple):
@@ -53,8 +55,8 @@ class ShiftedExp(NamedTuple):
 def shifted_exp(logits: Array) -> ShiftedExp:
     r"""Return $e_c = \exp(x_c - \max_k x_k)$ and the maximum, for each row.
 
-    A row whose maximum is $+\infty$ gets its limit, 1 at the infinite entries and 0 elsewhere; a row of
-    $-\infty$ alone has none and is NaN. Error: $(1 + |x_c - \max x|) u$ [1]_.
+    A row whose maximum is $+\infty$ gets its limit, 1 at the infinite entries and 0 elsewhere; a
+    row of $-\infty$ alone has none and is NaN. Error: $(1 + |x_c - \max x|) u$ [1]_.
     """
     maximum = np.maximum.reduce(logits, -1)
     exp = np.subtract(logits, maximum[:, None], out=scratch_like(logits))
@@ -82,9 +84,10 @@ def softmax_nll(logits: Array, labels: Array) -> tuple[Array, LabelledSoftmax]:
 
     $$-\log p_y = (\max x - x_y) + \log(1 + (R + (e_y - 1))).$$
 
-    If $y$ is the largest entry, $e_y = 1$ exactly and this is $\log(1 + R)$ with $R$ to full relative
-    accuracy, however small. Otherwise $\max x - x_y > 0$ is as large as the error of the second term needs:
-    both terms are non-negative. Error: a few $u$ beside the $(1 + |x_c - \max x|) u$ of each exponential.
+    If $y$ is the largest entry, $e_y = 1$ exactly and this is $\log(1 + R)$ with $R$ to full
+    relative accuracy, however small. Otherwise $\max x - x_y > 0$ is as large as the error of the
+    second term needs: both terms are non-negative. Error: a few $u$ beside the $(1 + |x_c - \max
+    x|) u$ of each exponential.
     """
     exp, maximum, finite = shifted_exp(logits)
     at = flat_index(logits, labels)  # and in `exp`, which has the same layout
@@ -130,9 +133,10 @@ class SplitSoftmax(NamedTuple):
 def split_softmax(logits: Array) -> SplitSoftmax:
     r"""Return $p$, $1 - p$ and $-\log p$ of each row.
 
-    Only the largest probability can be near 1. With the largest entry at $m$ and $R = \sum_{c \ne m} e_c$,
-    $1 - p_m = R / (1 + R)$ and $-\log p_c = (x_m - x_c) + \log(1 + R)$, a sum of non-negative terms; the
-    other complements are $(1 + R - e_c)/(1 + R)$ with $e_c \le (1 + R)/2$. Error: a few $u$.
+    Only the largest probability can be near 1. With the largest entry at $m$ and $R = \sum_{c \ne
+    m} e_c$, $1 - p_m = R / (1 + R)$ and $-\log p_c = (x_m - x_c) + \log(1 + R)$, a sum of
+    non-negative terms; the other complements are $(1 + R - e_c)/(1 + R)$ with $e_c \le (1 + R)/2$.
+    Error: a few $u$.
     """
     exp, maximum, finite = shifted_exp(logits)
     largest = logits.argmax(-1)
@@ -157,8 +161,8 @@ def split_softmax(logits: Array) -> SplitSoftmax:
 def sum_of_others(values: Array) -> Array:
     r"""Return $\sum_{k \ne c} t_k$ for each element $c$ of each row.
 
-    The largest term is left out of the sum rather than subtracted from it. Error: a few $u$ for terms of
-    one sign.
+    The largest term is left out of the sum rather than subtracted from it. Error: a few $u$ for
+    terms of one sign.
     """
     largest = np.abs(values).argmax(-1)
     rest = values.copy("K")
@@ -167,7 +171,7 @@ def sum_of_others(values: Array) -> Array:
     top = flat_rest.take(at)
     flat_rest[at] = 0
     without_top = rest.sum(-1)
-    others = np.subtract((without_top + top)[:, None], values)
+    others: Array = np.subtract((without_top + top)[:, None], values)
     flat(others)[at] = without_top
     return others
 
@@ -175,10 +179,11 @@ def sum_of_others(values: Array) -> Array:
 def softmax_residual(softmax: SplitSoftmax, targets: Array) -> Array:
     r"""Return $p_c \sum_k t_k - t_c$, the gradient of $\sum_c t_c (-\log p_c)$ in the logits.
 
-    As $p_c \sum_{k \ne c} t_k - t_c (1 - p_c)$ it has no cancellation but its own, for soft targets that
-    the prediction has nearly reached. Error: a few $u$ of the sum of the two terms' absolute values.
+    As $p_c \sum_{k \ne c} t_k - t_c (1 - p_c)$ it has no cancellation but its own, for soft targets
+    that the prediction has nearly reached. Error: a few $u$ of the sum of the two terms' absolute
+    values.
     """
-    residual = softmax.p * sum_of_others(targets)
+    residual: Array = softmax.p * sum_of_others(targets)
     residual -= targets * softmax.complement
     return residual
 
@@ -186,15 +191,15 @@ def softmax_residual(softmax: SplitSoftmax, targets: Array) -> Array:
 def centered(p: Array, v: Array) -> Array:
     r"""Return $v_c - \sum_k p_k v_k$ for each element of each row.
 
-    Where one class has more than half of the probability, $v$ is taken relative to its value there, which
-    changes nothing exactly and leaves only the small probabilities in the sum. Error: a few $u$ of
-    $(1 - p_c) |v_c| + \sum_{k \ne c} p_k |v_k|$.
+    Where one class has more than half of the probability, $v$ is taken relative to its value there,
+    which changes nothing exactly and leaves only the small probabilities in the sum. Error: a few
+    $u$ of $(1 - p_c) |v_c| + \sum_{k \ne c} p_k |v_k|$.
     """
     largest = p.argmax(-1)
     dominant = flat(p).take(flat_index(p, largest)) > 0.5
     at_largest = flat(v).take(flat_index(v, largest))
     origin = np.where(dominant, at_largest, 0).astype(v.dtype, copy=False)
-    relative = np.subtract(v, origin[:, None])
+    relative: Array = np.subtract(v, origin[:, None])
     mean = (p * relative).sum(-1)
     relative -= mean[:, None]
     return relative
@@ -221,9 +226,10 @@ class Logistic(NamedTuple):
 def logistic(x: Array) -> Logistic:
     r"""Return what the logistic function and its logarithm are made of, without a cancellation.
 
-    With $z = e^{-|x|} \le 1$, $\sigma(|x|) = 1/(1+z)$ and $\sigma(-|x|) = z/(1+z)$, and
-    $\log(1 + e^x) = \max(x, 0) + \log(1 + z)$, each to a few $u$ for every $x$, $\pm\infty$ included [2]_.
-    The sign of $x$ comes as numbers 0 and 1: sums with them cost a tenth of a masked copy, and are exact.
+    With $z = e^{-|x|} \le 1$, $\sigma(|x|) = 1/(1+z)$ and $\sigma(-|x|) = z/(1+z)$, and $\log(1 +
+    e^x) = \max(x, 0) + \log(1 + z)$, each to a few $u$ for every $x$, $\pm\infty$ included [2]_.
+    The sign of $x$ comes as numbers 0 and 1: sums with them cost a tenth of a masked copy, and are
+    exact.
     """
     decay = np.abs(x, out=scratch_like(x))
     np.negative(decay, out=decay)

@@ -15,8 +15,8 @@ from npl.engine.problem import Problem
 class Traced:
     """Stands for one positional argument while a transform calls a function.
 
-    NPL's losses take it and note themselves (`__npl_loss__`). Anything else refuses it: a traced array that
-    turned into a plain one would lose its derivative without a word.
+    NPL's losses take it and note themselves (`__npl_loss__`). Anything else refuses it: a traced
+    array that turned into a plain one would lose its derivative without a word.
     """
 
     __array_ufunc__ = None  # NumPy's operators give way, and its functions raise
@@ -92,5 +92,6 @@ def trace(
         return result
     name = getattr(f, "__name__", type(f).__name__)
     raise TypeError(
-        f"{transform}: {name} returned {type(result).__name__}, not the value of an NPL loss of its arguments."
+        f"{transform}: {name} returned {type(result).__name__}, not the value of an NPL loss of its "
+        "arguments."
     )

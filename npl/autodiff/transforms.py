@@ -1,7 +1,7 @@
 """Gradients, products and Hessians of functions of arrays.
 
-Each transform takes a function and counts its positional arguments, as JAX does; keyword arguments reach
-the function untouched and are constants.
+Each transform takes a function and counts its positional arguments, as JAX does; keyword arguments
+reach the function untouched and are constants.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     Parameters
     ----------
     f : callable
-        A loss, in class or function form, or a function that returns one. Its value must be a scalar.
+        A loss, in class or function form, or a function that returns one. Its value must be a
+        scalar.
     argnums : int or sequence of int, default 0
         The positional arguments to differentiate; negative ones count from the end.
 
     Returns
     -------
     callable
-        `(*args, **kwargs) -> (value, gradient)`. The gradient has the shape and dtype of its argument; for a
-        sequence of `argnums` it is a tuple of them. Neither shares memory with the arguments.
+        `(*args, **kwargs) -> (value, gradient)`. The gradient has the shape and dtype of its
+        argument; for a sequence of `argnums` it is a tuple of them. Neither shares memory with the
+        arguments.
 
     Raises
     ------
@@ -99,8 +101,9 @@ def vjp(
     -------
     value : scalar or ndarray
     pullback : callable
-        `pullback(cotangent)` takes an array of the value's shape and returns one gradient per positional
-        argument: the derivative of `sum(cotangent * value)`, None where an argument has none (class indices).
+        `pullback(cotangent)` takes an array of the value's shape and returns one gradient per
+        positional argument: the derivative of `sum(cotangent * value)`, None where an argument has
+        none (class indices).
 
     Examples
     --------
@@ -136,8 +139,8 @@ def jvp(
     args : sequence
         The positional arguments.
     tangents : array_like or sequence
-        One per argument, of its shape; None, or a missing one at the end, holds the argument fixed. A single
-        array belongs to the first argument.
+        One per argument, of its shape; None, or a missing one at the end, holds the argument fixed.
+        A single array belongs to the first argument.
 
     Returns
     -------
@@ -160,14 +163,15 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Any, **kwargs: Any)
     args : sequence
         The positional arguments.
     vectors : array_like or sequence
-        One per argument, of its shape; None, or a missing one at the end, is zero and keeps that argument out
-        of the Hessian. A single array belongs to the first argument.
+        One per argument, of its shape; None, or a missing one at the end, is zero and keeps that
+        argument out of the Hessian. A single array belongs to the first argument.
 
     Returns
     -------
     ndarray or tuple
-        One product per vector, in the form of `vectors`: an array for a single array; else a tuple, with None
-        where the vector is None. All blocks of the Hessian between the arguments that have vectors count.
+        One product per vector, in the form of `vectors`: an array for a single array; else a tuple,
+        with None where the vector is None. All blocks of the Hessian between the arguments that
+        have vectors count.
 
     Examples
     --------
@@ -198,9 +202,9 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     Returns
     -------
     callable
-        `(*args, **kwargs) -> ndarray` of shape `x.shape + x.shape`; for a sequence of `argnums` a tuple of
-        tuples of blocks, `[i][j]` of shape `args[i].shape + args[j].shape`. Rows do not interact, so it takes as
-        many Hessian-vector products as a row has elements.
+        `(*args, **kwargs) -> ndarray` of shape `x.shape + x.shape`; for a sequence of `argnums` a
+        tuple of tuples of blocks, `[i][j]` of shape `args[i].shape + args[j].shape`. Rows do not
+        interact, so it takes as many Hessian-vector products as a row has elements.
     """
 
     @functools.wraps(f, updated=())
@@ -217,8 +221,8 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 def hessian_diag(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """Return a function that gives the diagonal of the Hessian of a scalar `f`.
 
-    For a loss it is analytic and free of cancellation: $p (1 - p)$ of a softmax keeps its digits next to
-    $p = 1$. With `reduction="sum"` it is the per-element curvature that boosting wants.
+    For a loss it is analytic and free of cancellation: $p (1 - p)$ of a softmax keeps its digits
+    next to $p = 1$. With `reduction="sum"` it is the per-element curvature that boosting wants.
 
     Parameters
     ----------
@@ -229,7 +233,8 @@ def hessian_diag(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., A
     Returns
     -------
     callable
-        `(*args, **kwargs) -> ndarray` of the argument's shape, a tuple of them for a sequence of `argnums`.
+        `(*args, **kwargs) -> ndarray` of the argument's shape, a tuple of them for a sequence of
+        `argnums`.
     """
 
     @functools.wraps(f, updated=())
@@ -293,7 +298,9 @@ def _diagonal(call: TracedLoss, argument: int) -> Array:
     own = call.problem.operands[operands[0]]
     if len(operands) > 1 or own.is_broadcast:
         block = _hessian_block(call, argument, argument)
-        return block.reshape(own.array.size, own.array.size).diagonal().reshape(own.array.shape).copy()
+        return (
+            block.reshape(own.array.size, own.array.size).diagonal().reshape(own.array.shape).copy()
+        )
     return call.problem.hessian_diag(1.0, operands[0])
 
 
@@ -302,7 +309,11 @@ def _diagonal(call: TracedLoss, argument: int) -> Array:
 
 def _traceable(args: Sequence[Any]) -> list[int]:
     """Return the positional arguments that may have a derivative: arrays, lists, floats."""
-    return [i for i, arg in enumerate(args) if isinstance(arg, np.ndarray | np.generic | list | tuple | float)]
+    return [
+        i
+        for i, arg in enumerate(args)
+        if isinstance(arg, np.ndarray | np.generic | list | tuple | float)
+    ]
 
 
 def _argument_numbers(transform: str, argnums: Argnums, args: Sequence[Any]) -> list[int]:
@@ -374,7 +385,9 @@ def _per_argument(
     single = not isinstance(vectors, list | tuple)
     given = [vectors] if single else vectors
     if not isinstance(args, list | tuple):
-        raise TypeError(f"{transform}: args is {type(args).__name__}; it must be a tuple of the arguments.")
+        raise TypeError(
+            f"{transform}: args is {type(args).__name__}; it must be a tuple of the arguments."
+        )
     if len(given) > len(args):
         raise ValueError(f"{transform}: {len(given)} {name} for {len(args)} arguments.")
     checked = {

@@ -135,4 +135,6 @@ def only_known(loss: str, given: Mapping[str, object], known: tuple[str, ...]) -
     """Raise for a keyword that the call of a loss does not take."""
     for name in given:
         if name not in known:
-            raise TypeError(f"{loss}: unexpected keyword {name!r}; a call takes {', '.join(known)}.")
+            raise TypeError(
+                f"{loss}: unexpected keyword {name!r}; a call takes {', '.join(known)}."
+            )

@@ -11,8 +11,9 @@ from npl.engine.arguments import Array, real_values, shape_mismatch
 def paired_shape(loss: str, input: Array, target: Array) -> tuple[int, ...]:
     """Return the shape of the losses of `input` against `target`.
 
-    Axes of size 1 broadcast between arrays of as many axes, and a scalar against anything. (N, 1) against
-    (N,) is refused: NumPy would make N × N losses of it, the commonest silent bug in training code.
+    Axes of size 1 broadcast between arrays of as many axes, and a scalar against anything. (N, 1)
+    against (N,) is refused: NumPy would make N × N losses of it, the commonest silent bug in
+    training code.
     """
     if input.shape == target.shape:
         return input.shape
@@ -24,9 +25,7 @@ def paired_shape(loss: str, input: Array, target: Array) -> tuple[int, ...]:
     raise shape_mismatch(loss, "target", target.shape, f"input {input.shape}", input.shape)
 
 
-def broadcast_weight(
-    loss: str, name: str, value: ArrayLike, shape: tuple[int, ...]
-) -> Array:
+def broadcast_weight(loss: str, name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Check a weight that broadcasts to the losses' shape by NumPy's rules, and return it as it is."""
     weight = real_values(loss, name, value)
     try:

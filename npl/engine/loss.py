@@ -26,23 +26,24 @@ class Terms(NamedTuple):
     shape : tuple of int
         Of the unreduced losses, as the caller sees them.
     weight : ndarray, optional
-        The loss's own weight for each loss, broadcast to the lead shape; 0 removes (an ignored target).
-    count : ndarray, optional
+        The loss's own weight for each loss, broadcast to the lead shape; 0 removes (an ignored
+        target).
+    counts : ndarray, optional
         What each loss counts for in a mean besides its sample weight; None: 1 each.
     """
 
     operands: tuple[Operand, ...]
     shape: tuple[int, ...]
     weight: Array | None = None
-    count: Array | None = None
+    counts: Array | None = None
 
 
 class Loss(ABC):
     """A loss: a value, its gradient and its Hessian-vector product from one definition.
 
-    A subclass is a frozen dataclass of its options. It checks its arguments in `_bind` and gives the
-    mathematics of a block of `n` rows in three methods; reduction, weights, dtypes, blocks, threads and
-    the way back into the caller's shapes are the engine's (`npl.engine.problem`).
+    A subclass is a frozen dataclass of its options. It checks its arguments in `_bind` and gives
+    the mathematics of a block of `n` rows in three methods; reduction, weights, dtypes, blocks,
+    threads and the way back into the caller's shapes are the engine's (`npl.engine.problem`).
 
     Attributes
     ----------
@@ -68,15 +69,15 @@ class Loss(ABC):
     # ------------------------------------------------------------------ what an author writes
 
     @abstractmethod
-    def _bind(self, *arguments: Any, sample_weight: ArrayLike | None) -> Terms:
+    def _bind(self, *arguments: Any, **keywords: Any) -> Terms:
         """Check the arguments and say what they are.
 
-        The engine takes care of `sample_weight`; it is here because what a removed loss's target holds is
-        nobody's concern.
+        The engine takes care of `sample_weight`; it is here because what a removed loss's target
+        holds is nobody's concern.
         """
 
     @abstractmethod
-    def _forward(self, *operands: Array) -> tuple[Array, Any]:
+    def _forward(self, *operands: Any, **none: Any) -> tuple[Array, Any]:
         """Return the losses (n,) of a block, and what the derivatives need.
 
         Operands come as (n,) or (n, C) and must not be written to. What is saved belongs to the one
@@ -144,7 +145,7 @@ class Loss(ABC):
         if normalizer is None:
             normalizer = self.normalizer
         divide_by = denominator(
-            self.name, self.reduction, terms.shape, weights, terms.count, normalizer, self.empty
+            self.name, self.reduction, terms.shape, weights, terms.counts, normalizer, self.empty
         )
         return Problem(
             loss=self,

@@ -1,8 +1,8 @@
 """The arrays that a loss works on, and where their gradients are written.
 
-A kernel sees every operand in one form: rows on the first axis, and on the last, where it has one, the
-row's own axis (the classes). An `Operand` knows the way from the caller's array to that form, and a
-gradient sink the way back.
+A kernel sees every operand in one form: rows on the first axis, and on the last, where it has one,
+the row's own axis (the classes). An `Operand` knows the way from the caller's array to that form,
+and a gradient sink the way back.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from npl.engine.arguments import Array, Interval
 from npl.engine.scratch import scratch_like
 from npl.engine.threads import Block
 
-# Up to this many classes a block is copied class by class: NumPy then reduces over classes with whole
-# vectors of rows (a sum over 10 classes: 0.3 instead of 3 ns an element). Beyond it the rows are long
-# enough, and one class after another would add up rounding errors that pairwise sums avoid.
+# Up to this many classes a block is copied class by class: NumPy then reduces over classes with
+# whole vectors of rows (a sum over 10 classes: 0.3 instead of 3 ns an element). Beyond it the rows
+# are long enough, and one class after another would add up rounding errors that pairwise sums
+# avoid.
 CLASS_MAJOR_UP_TO = 64
 
 
@@ -129,11 +130,11 @@ class Operand:
     lead : tuple of int
         The shape over which losses are computed: one loss for each of its points.
     class_axis : int, optional
-        The axis of `array` that a row consists of. Without it the operand is elementwise and is broadcast
-        to `lead`.
+        The axis of `array` that a row consists of. Without it the operand is elementwise and is
+        broadcast to `lead`.
     neutral : float
-        What stands in for an element that a zero weight removes. A kernel is finite there, so that nothing
-        the removed element held reaches a result.
+        What stands in for an element that a zero weight removes. A kernel is finite there, so that
+        nothing the removed element held reaches a result.
     domain : Interval, optional
         Where the loss is defined; a value outside it raises, with `hint` for the likely fix.
     index : bool
@@ -230,9 +231,11 @@ class Picked(Operand):
 
     @property
     def is_broadcast(self) -> bool:
+        """Never: no two losses share a row."""
         return False
 
     def arrange(self, array: Array) -> Array:
+        """Return the picked elements, a copy."""
         if array.size == 0:
             return np.zeros(self.lead, array.dtype)  # no class: every label is ignored
         if array.flags.c_contiguous:
@@ -240,14 +243,15 @@ class Picked(Operand):
         return array[np.unravel_index(self.positions, array.shape)]
 
     def sink(self, *, will_be_written: bool) -> Sink:
+        """Return a place to collect the picked elements' gradients, zero elsewhere."""
         return _ScatterSink(self)
 
 
 def load(view: Array, core: int, dtype: np.dtype[np.generic]) -> Array:
     """Return a block of an arranged operand as a kernel wants it: rows first, native, contiguous.
 
-    Rows of few classes come class-major (see `CLASS_MAJOR_UP_TO`), others row-major. An array that is so
-    already is not copied: kernels must not write to what they are given.
+    Rows of few classes come class-major (see `CLASS_MAJOR_UP_TO`), others row-major. An array that
+    is so already is not copied: kernels must not write to what they are given.
     """
     if core == 0:
         return np.ascontiguousarray(view, dtype).reshape(-1)

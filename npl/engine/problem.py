@@ -1,8 +1,9 @@
 """A loss bound to its arguments, and the passes over it: value, gradient, curvature.
 
-All that one loss is multiplied by — its weights, what "mean" divides by, the cotangent from above — is
-known before a pass starts, as one coefficient `c` per loss. So a block of rows goes forward and back while
-it lies in cache, its gradient is written once, and the memory beside the gradient is that of the blocks.
+All that one loss is multiplied by — its weights, what "mean" divides by, the cotangent from above —
+is known before a pass starts, as one coefficient `c` per loss. So a block of rows goes forward and
+back while it lies in cache, its gradient is written once, and the memory beside the gradient is
+that of the blocks.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ class Problem:
     shape : tuple of int
         Of the unreduced losses as the caller sees them; () for one unbatched sample.
     factors : tuple of ndarray
-        Weights, each broadcast to the operands' lead shape; every loss is multiplied by their product. A
-        loss with a factor of 0 is removed: whatever its operands hold, none of it reaches a result.
+        Weights, each broadcast to the operands' lead shape; every loss is multiplied by their
+        product. A loss with a factor of 0 is removed: whatever its operands hold, none of it
+        reaches a result.
     denominator : float, optional
-        What the sum of losses is divided by; None where they are not reduced. 0 is the mean of nothing,
-        which has the value `nothing` and zero derivatives.
+        What the sum of losses is divided by; None where they are not reduced. 0 is the mean of
+        nothing, which has the value `nothing` and zero derivatives.
     nothing : float
         The value of the mean of nothing.
     """
@@ -100,7 +102,7 @@ class Problem:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
             total = self._collect(block, losses, part, None)
-            c = self._coefficients(block, part, 1.0, len(losses))
+            c = self._coefficients(part, 1.0, len(losses))
             out = self._open(sinks, block, part)
             self.loss._grad(saved, c, out)
             self._close(sinks, block, out)
@@ -111,12 +113,14 @@ class Problem:
 
     def vjp(self, cotangent: Any, wrt: Sequence[int]) -> list[Array]:
         """Return the cotangent (of the value's shape) pulled back to the operands `wrt`."""
-        sinks, cotangent = self._sinks(wrt), self._cotangent(cotangent)
+        if self.denominator is None:
+            return self._summed(cotangent).vjp(1.0, wrt)
+        sinks = self._sinks(wrt)
 
         def work(block: Block) -> None:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
-            c = self._coefficients(block, part, cotangent, len(losses))
+            c = self._coefficients(part, cotangent, len(losses))
             out = self._open(sinks, block, part)
             self.loss._grad(saved, c, out)
             self._close(sinks, block, out)
@@ -148,13 +152,15 @@ class Problem:
         self, cotangent: Any, vectors: Sequence[Array | None], wrt: Sequence[int]
     ) -> list[Array]:
         """Return the Hessian of `sum(cotangent · value)` times one vector per operand (None: zero)."""
-        sinks, cotangent = self._sinks(wrt), self._cotangent(cotangent)
+        if self.denominator is None:
+            return self._summed(cotangent).hvp(1.0, vectors, wrt)
+        sinks = self._sinks(wrt)
         arranged = self._arrange(vectors)
 
         def work(block: Block) -> None:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
-            c = self._coefficients(block, part, cotangent, len(losses))
+            c = self._coefficients(part, cotangent, len(losses))
             v = self._load_tangents(arranged, block, part)
             out = self._open(sinks, block, part)
             self.loss._hvp(saved, c, v, out)
@@ -168,12 +174,14 @@ class Problem:
 
         Not for an operand that is broadcast: its elements meet several losses.
         """
-        sinks, cotangent = self._sinks([which]), self._cotangent(cotangent)
+        if self.denominator is None:
+            return self._summed(cotangent).hessian_diag(1.0, which)
+        sinks = self._sinks([which])
 
         def work(block: Block) -> None:
             part = self._load(block)
             rows = len(part.operands[which])
-            c = self._coefficients(block, part, cotangent, rows)
+            c = self._coefficients(part, cotangent, rows)
             out = sinks[which].open(block, part.operands[which])
             self.loss._hessian_diag(part.operands, c, which, out)
             sinks[which].close(block, out)
@@ -186,10 +194,14 @@ class Problem:
     def _losses_out(self) -> Array | None:
         return None if self.denominator is not None else np.zeros(self.lead, self.operands[0].dtype)
 
-    def _cotangent(self, cotangent: Any) -> Any:
-        if self.denominator is not None:
-            return float(cotangent)
-        return np.broadcast_to(cotangent, self.shape).reshape(self.lead)
+    def _summed(self, cotangent: Any) -> Problem:
+        """Return the problem of `sum(cotangent · losses)`.
+
+        A cotangent per loss is one more weight: where it is 0, nothing of that loss comes through.
+        """
+        factor = np.broadcast_to(cotangent, self.shape).reshape(self.lead)
+        factors = (*self.factors, factor)
+        return Problem(self.loss, self.operands, self.shape, factors, 1.0, self.nothing)
 
     def _arrange(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         return [
@@ -240,19 +252,14 @@ class Problem:
             loaded.append(rows if part.removed is None else _replace(rows, part.removed, 0.0))
         return loaded
 
-    def _coefficients(self, block: Block, part: _Part, cotangent: Any, rows: int) -> Array:
+    def _coefficients(self, part: _Part, cotangent: Any, rows: int) -> Array:
         """Return what each loss of a block is multiplied by: weight · cotangent / denominator."""
-        if self.denominator is not None:
-            scale = cotangent / self.denominator
-            if part.weight is None:
-                return _repeated(scale, rows, self.dtype)
-            c = part.weight * scale
-        else:
-            c = cotangent[block].reshape(-1)
-            if part.weight is not None:
-                c = c * part.weight
+        scale = float(cotangent) / (self.denominator or 1.0)
+        if part.weight is None:
+            return _repeated(scale, rows, self.dtype)
+        c = part.weight * scale
         if part.removed is not None:
-            c = _replace(c, part.removed, 0.0)
+            c[part.removed] = 0.0
         return c.astype(self.dtype, copy=False)
 
     def _collect(self, block: Block, losses: Array, part: _Part, out: Array | None) -> float:
@@ -286,7 +293,7 @@ class Problem:
             return scalar(nothing)
         # Python adds a few floats faster; NumPy adds many with less rounding.
         total = sum(totals) if len(totals) < 8 else float(np.add.reduce(totals))
-        mean = total / self.denominator
+        mean = total / (self.denominator or 1.0)
         if abs(mean) < _FLOAT16_MAX:
             return scalar(mean)
         with np.errstate(over="ignore"):  # to infinity, in float16 and float32

@@ -81,8 +81,8 @@ def denominator(
     Parameters
     ----------
     sample_weight, class_weight : ndarray or None
-        What each loss counts for in a mean, broadcast to the lead shape; None: 1 each. A batch mean counts
-        samples, so it looks at the sample weights alone.
+        What each loss counts for in a mean, broadcast to the lead shape; None: 1 each. A batch mean
+        counts samples, so it looks at the sample weights alone.
     """
     size = math.prod(shape)
     if normalizer is not None:

@@ -1,7 +1,8 @@
 """Temporaries of a block, taken from memory that each thread keeps.
 
-A block's temporaries are a few hundred kilobytes each. Taken from the system and given back block by block,
-they can cost more in page faults than the arithmetic on them (measured: 21 instead of 5 ns an element).
+A block's temporaries are a few hundred kilobytes each. Taken from the system and given back block
+by block, they can cost more in page faults than the arithmetic on them (measured: 21 instead of 5
+ns an element).
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _arena = _Arena()
 class BlockScope:
     """Gives back, at the end, all scratch arrays that were taken inside.
 
-    Scopes nest: a pass started from within a block takes what the outer one has not. A class, since a
-    generator-based context manager costs a small input a microsecond more.
+    Scopes nest: a pass started from within a block takes what the outer one has not. A class, since
+    a generator-based context manager costs a small input a microsecond more.
     """
 
     __slots__ = ("_start",)

@@ -1,8 +1,8 @@
 """Cutting a pass into blocks, and the small pool of threads that runs them.
 
-NumPy releases the GIL inside its loops, so blocks run side by side. What a block computes never depends
-on who runs it, and partial results are kept by block, so results are the same, bit for bit, for any
-number of threads.
+NumPy releases the GIL inside its loops, so blocks run side by side. What a block computes never
+depends on who runs it, and partial results are kept by block, so results are the same, bit for bit,
+for any number of threads.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from npl.engine.scratch import BlockScope
 Block: TypeAlias = tuple[slice, ...]
 T = TypeVar("T")
 
-# Bytes of one operand in a block. Smaller blocks stay in a core's own cache, but their short loops make
-# threads wait for each other at the interpreter's lock (50 µs a wake-up); larger ones leave the caches.
+# Bytes of one operand in a block. Smaller blocks stay in a core's own cache, but their short loops
+# make threads wait for each other at the interpreter's lock (50 µs a wake-up); larger ones leave
+# the caches.
 BLOCK_BYTES = 1 << 21
-# Large inputs are cut into a multiple of this many blocks, so that a few threads end together. It must
-# not depend on the number of threads: the sums of the blocks would.
+# Large inputs are cut into a multiple of this many blocks, so that a few threads end together. It
+# must not depend on the number of threads: the sums of the blocks would.
 _EVEN = 4
 
 
@@ -62,9 +63,8 @@ def blocks(lead: tuple[int, ...], row_bytes: int) -> list[Block]:
 
 
 def _available_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _initial_threads() -> int:
@@ -89,15 +89,17 @@ class _Pool:
         self._lock = threading.Lock()
 
     def resize(self, threads: int) -> None:
-        # The old executor is not shut down: a pass in another thread may be about to use it. Its idle
-        # threads end when the last such pass lets go of it.
+        # The old executor is not shut down: a pass in another thread may be about to use it. Its
+        # idle threads end when the last such pass lets go of it.
         with self._lock:
             self._executor, self.threads = None, threads
 
     def executor(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._executor is None:
-                self._executor = ThreadPoolExecutor(max(1, self.threads - 1), thread_name_prefix="npl")
+                self._executor = ThreadPoolExecutor(
+                    max(1, self.threads - 1), thread_name_prefix="npl"
+                )
             return self._executor
 
 
@@ -112,8 +114,8 @@ def set_num_threads(threads: int) -> None:
     Parameters
     ----------
     threads : int
-        At least 1. The start value is `NPL_NUM_THREADS`, or else the number of CPUs that the process may
-        use. Results do not depend on it, bit for bit.
+        At least 1. The start value is `NPL_NUM_THREADS`, or else the number of CPUs that the
+        process may use. Results do not depend on it, bit for bit.
 
     Examples
     --------
@@ -122,8 +124,10 @@ def set_num_threads(threads: int) -> None:
     >>> npl.get_num_threads()
     2
     """
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ValueError(f"set_num_threads: threads is {threads!r}; it must be an int of at least 1.")
+    if type(threads) is not int or threads < 1:
+        raise ValueError(
+            f"set_num_threads: threads is {threads!r}; it must be an int of at least 1."
+        )
     _pool.resize(threads)
 
 
@@ -135,8 +139,8 @@ def get_num_threads() -> int:
 def run(parts: list[Block], work: Callable[[Block], T], *, serial: bool = False) -> list[T]:
     """Call `work` on every block and return the results in the order of the blocks.
 
-    Floating-point warnings are off inside: a kernel's limits (log 0, 0/0 to be repaired) are its own
-    business. An error is raised after all blocks have ended; the one of the first block wins.
+    Floating-point warnings are off inside: a kernel's limits (log 0, 0/0 to be repaired) are its
+    own business. An error is raised after all blocks have ended; the one of the first block wins.
     """
     if len(parts) == 1:  # a small input: no more ceremony than it needs
         with np.errstate(all="ignore"), BlockScope():

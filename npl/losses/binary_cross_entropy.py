@@ -44,17 +44,19 @@ class BCELoss(Loss):
 
     $$\ell = -w \left( y \log x + (1 - y) \log(1 - x) \right),$$
 
-    with both logarithms floored at -100, as in torch, so that a confident mistake costs at most 100.
+    with both logarithms floored at -100, as in torch, so that a confident mistake costs at most
+    100.
 
     Parameters
     ----------
     weight : array_like, optional
-        Rescales the losses; broadcasts to their shape by NumPy's rules. A weight of 0 removes the element.
+        Rescales the losses; broadcasts to their shape by NumPy's rules. A weight of 0 removes the
+        element.
     size_average, reduce : bool, optional
         Deprecated, as in torch: they override `reduction`, with a warning.
     reduction : {"mean", "sum", "none", "batchmean"}
-        "mean" divides by the number of elements (the sum of `sample_weight`), never by `weight`; "batchmean"
-        by N.
+        "mean" divides by the number of elements (the sum of `sample_weight`), never by `weight`;
+        "batchmean" by N.
     normalizer : float, optional
         What "mean" divides by instead, unless the call says otherwise.
     empty : {"nan", "zero", "raise"}, default "nan"
@@ -62,10 +64,6 @@ class BCELoss(Loss):
 
     Notes
     -----
-    Call the loss with `input` and `target` in [0, 1], of any equal shape; axes of size 1 broadcast between
-    arrays of as many axes. Keyword-only: `sample_weight`, a scalar, (N,) or the losses' shape, where 0
-    removes; `normalizer`. A value outside [0, 1], or NaN, raises, unless its weight is 0.
-
     **Derivatives**, as $\log x$ and $\log(1 - x)$ have the derivatives $1/x$ and $-1/(1-x)$:
 
     $$\frac{\partial \ell}{\partial x} = w \frac{x - y}{x (1 - x)}, \qquad
@@ -74,12 +72,12 @@ class BCELoss(Loss):
     $$\frac{\partial^2 \ell}{\partial x^2} = w \left(\frac{y}{x^2} + \frac{1 - y}{(1 - x)^2}\right), \qquad
     \frac{\partial^2 \ell}{\partial x \partial y} = \frac{-w}{x (1 - x)}.$$
 
-    A logarithm at its floor is constant, and so are its terms here: at $x = 0$ the gradient is $1 - y$, at
-    $x = 1$ it is $-y$.
+    A logarithm at its floor is constant, and so are its terms here: at $x = 0$ the gradient is
+    $1 - y$, at $x = 1$ it is $-y$.
 
-    **Accuracy.** A few ulp, next to 0 and 1 too: $\log(1 - x)$ is taken from $x$ without rounding $1 - x$, and
-    $\log((1 - x)/x)$ keeps its digits around $x = 1/2$. A soft target near $x$ loses what $x - y$ loses: nothing
-    that the inputs have.
+    **Accuracy.** A few ulp, next to 0 and 1 too: $\log(1 - x)$ is taken from $x$ without rounding
+    $1 - x$, and $\log((1 - x)/x)$ keeps its digits around $x = 1/2$. A soft target near $x$ loses
+    what $x - y$ loses: nothing that the inputs have.
 
     References
     ----------
@@ -111,6 +109,30 @@ class BCELoss(Loss):
         sample_weight: ArrayLike | None = None,
         normalizer: float | None = None,
     ) -> Any:
+        """Return the loss of `input` against `target`.
+
+        Parameters
+        ----------
+        input : array_like
+            Probabilities, of a float dtype and any shape.
+        target : array_like
+            Targets in [0, 1], of the same shape; axes of size 1 broadcast between arrays of as many
+            axes, and a scalar against anything.
+        sample_weight : array_like, optional
+            A scalar, (N,), or the shape of the losses: a weight per sample or element; 0 removes.
+        normalizer : float, optional
+            What "mean" divides by.
+
+        Returns
+        -------
+        scalar or ndarray
+            Of the input's dtype; for `reduction="none"` of the broadcast shape.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a wrong dtype, a wrong shape, a value outside [0, 1] or NaN whose weight is not 0.
+        """
         return self._evaluate((input, target), sample_weight, normalizer)
 
     def _bind(self, input: Any, target: Any, *, sample_weight: ArrayLike | None) -> Terms:
@@ -153,8 +175,8 @@ class BCELoss(Loss):
                 np.copyto(along_x, (1 - y) / (1 - x), where=log_x <= _FLOOR)
             along_x *= c
         if along_y is not None:
-            # log((1 - x)/x): a difference of logarithms where they are far apart; around x = 1/2 the
-            # log1p of a quotient whose numerator 1 - 2x is exact (Sterbenz).
+            # log((1 - x)/x): a difference of logarithms where they are far apart; around x = 1/2
+            # the log1p of a quotient whose numerator 1 - 2x is exact (Sterbenz).
             np.subtract(log_1mx, log_x, out=along_y)
             np.copyto(along_y, np.log1p((1 - 2 * x) / x), where=(x > 0.25) & (x < 0.75))
             along_y *= c
@@ -171,7 +193,7 @@ class BCELoss(Loss):
             along_x.fill(0)
             if v_x is not None:
                 # Divided twice rather than by a square, which overflows before the product does.
-                along_x += (c * v_x * one) * one * y + (c * v_x * other) * other * (1 - y)
+                along_x += c * v_x * y * one * one + c * v_x * (1 - y) * other * other
             if v_y is not None:
                 along_x -= c * v_y * one + c * v_y * other
         if along_y is not None:
@@ -191,15 +213,16 @@ class BCEWithLogitsLoss(Loss):
     Parameters
     ----------
     weight : array_like, optional
-        Rescales the losses; broadcasts to their shape by NumPy's rules. A weight of 0 removes the element.
+        Rescales the losses; broadcasts to their shape by NumPy's rules. A weight of 0 removes the
+        element.
     size_average, reduce : bool, optional
         Deprecated, as in torch: they override `reduction`, with a warning.
     reduction : {"mean", "sum", "none", "batchmean"}
-        "mean" divides by the number of elements (the sum of `sample_weight`), never by `weight`; "batchmean"
-        by N.
+        "mean" divides by the number of elements (the sum of `sample_weight`), never by `weight`;
+        "batchmean" by N.
     pos_weight : array_like, optional
-        $p$, ones by default; broadcasts to the losses' shape by NumPy's rules, as a rule (C,). The ratio of
-        negatives to positives balances a class.
+        $p$, ones by default; broadcasts to the losses' shape by NumPy's rules, as a rule (C,). The
+        ratio of negatives to positives balances a class.
     normalizer : float, optional
         What "mean" divides by instead, unless the call says otherwise.
     empty : {"nan", "zero", "raise"}, default "nan"
@@ -207,11 +230,8 @@ class BCEWithLogitsLoss(Loss):
 
     Notes
     -----
-    Call the loss with `input`, logits, and `target`, as a rule in [0, 1], of any equal shape; axes of size 1
-    broadcast between arrays of as many axes. Keyword-only: `sample_weight`, a scalar, (N,) or the losses'
-    shape, where 0 removes; `normalizer`.
-
-    **Derivatives.** As $\frac{d}{dx} \log \sigma(x) = \sigma(-x)$ and $\sigma' = \sigma(x) \sigma(-x)$,
+    **Derivatives.** As $\frac{d}{dx} \log \sigma(x) = \sigma(-x)$ and $\sigma' = \sigma(x)
+    \sigma(-x)$,
 
     $$\frac{\partial \ell}{\partial x} = w \left( (1 - y) \sigma(x) - p\, y\, \sigma(-x) \right), \qquad
     \frac{\partial^2 \ell}{\partial x^2} = w \left(1 - y + p\, y\right) \sigma(x) \sigma(-x),$$
@@ -223,11 +243,12 @@ class BCEWithLogitsLoss(Loss):
     \frac{\partial^2 \ell}{\partial x \partial p} = -w\, y\, \sigma(-x), \qquad
     \frac{\partial^2 \ell}{\partial y \partial p} = w \log(1 + e^{-x}).$$
 
-    **Limits.** At logits of $\pm\infty$ value and gradient are the limits: 0 where the target agrees, else
-    $+\infty$ with a gradient of $\pm 1$.
+    **Limits.** At logits of $\pm\infty$ value and gradient are the limits: 0 where the target
+    agrees, else $+\infty$ with a gradient of $\pm 1$.
 
-    **Accuracy.** A few ulp for every logit. For targets in [0, 1] the value is a sum of non-negative terms;
-    where a soft target meets its prediction the gradient is a difference of two accurate terms.
+    **Accuracy.** A few ulp for every logit. For targets in [0, 1] the value is a sum of
+    non-negative terms; where a soft target meets its prediction the gradient is a difference of two
+    accurate terms.
 
     References
     ----------
@@ -260,6 +281,30 @@ class BCEWithLogitsLoss(Loss):
         sample_weight: ArrayLike | None = None,
         normalizer: float | None = None,
     ) -> Any:
+        """Return the loss of `input` against `target`.
+
+        Parameters
+        ----------
+        input : array_like
+            Logits, of a float dtype and any shape.
+        target : array_like
+            Targets, as a rule in [0, 1], of the same shape; axes of size 1 broadcast between arrays
+            of as many axes, and a scalar against anything.
+        sample_weight : array_like, optional
+            A scalar, (N,), or the shape of the losses: a weight per sample or element; 0 removes.
+        normalizer : float, optional
+            What "mean" divides by.
+
+        Returns
+        -------
+        scalar or ndarray
+            Of the input's dtype; for `reduction="none"` of the broadcast shape.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a wrong dtype, a wrong shape.
+        """
         operands = (input, target) if self.pos_weight is None else (input, target, self.pos_weight)
         return self._evaluate(operands, sample_weight, normalizer)
 
@@ -283,7 +328,8 @@ class BCEWithLogitsLoss(Loss):
     def _forward(self, x: Array, y: Array, p: Array | None = None) -> tuple[Array, Any]:
         parts = numerics.logistic(x)
         near, far = self._shares(parts, y, p)
-        # Each side of zero has one of the two logarithms linear: the loss is x · near + log(1 + z) · (all).
+        # Each side of zero has one of the two logarithms linear: the loss is x · near + log(1 + z)
+        # · (all).
         losses = np.multiply(x, near, out=scratch_like(x))
         if parts.may_be_infinite:
             losses[near == 0] = 0  # 0 · inf
@@ -295,7 +341,7 @@ class BCEWithLogitsLoss(Loss):
 
     @staticmethod
     def _shares(parts: numerics.Logistic, y: Array, p: Array | None) -> tuple[Array, Array]:
-        r"""Return the weights of $1/(1+z)$ and $z/(1+z)$ in the gradient $(1-y) \sigma(x) - p y \sigma(-x)$."""
+        """Return the weights of 1/(1+z) and z/(1+z) in (1 - y) sigma(x) - p y sigma(-x)."""
         if p is None:
             near = np.subtract(parts.above, y, out=scratch_like(y))
             far = np.subtract(parts.below, y, out=scratch_like(y))
@@ -393,7 +439,8 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """Return the binary cross entropy between logits and targets.
 
-    The functional form of `BCEWithLogitsLoss`, which see for the formula, shapes, options and derivatives.
+    The functional form of `BCEWithLogitsLoss`, which see for the formula, shapes, options and
+    derivatives.
     """
     loss = BCEWithLogitsLoss(
         weight, size_average, reduce, reduction, pos_weight, normalizer=normalizer, empty=empty

@@ -57,16 +57,17 @@ class CrossEntropyLoss(Loss):
     size_average, reduce : bool, optional
         Deprecated, as in torch: they override `reduction`, with a warning.
     ignore_index : int, default -100
-        Class indices of this value are removed: they add nothing to the value, count for nothing in the mean
-        and get a zero gradient, whatever the row's logits hold. It may be any integer, also a valid class. With
-        class probabilities there is no index to ignore: a value of 0 or more raises; use `sample_weight`.
+        Class indices of this value are removed: they add nothing to the value, count for nothing in
+        the mean and get a zero gradient, whatever the row's logits hold. It may be any integer,
+        also a valid class. With class probabilities there is no index to ignore: a value of 0 or
+        more raises; use `sample_weight`.
     reduction : {"mean", "sum", "none", "batchmean"}
-        For class indices, "mean" divides by the sum of $w_y$ times `sample_weight` over the targets that are
-        not ignored (also with smoothing); for probabilities by the sum of `sample_weight`, that is the number
-        of losses, never by class weights. "batchmean" divides by N.
+        For class indices, "mean" divides by the sum of $w_y$ times `sample_weight` over the targets
+        that are not ignored (also with smoothing); for probabilities by the sum of `sample_weight`,
+        that is the number of losses, never by class weights. "batchmean" divides by N.
     label_smoothing : float, default 0.0
-        $s$ in [0, 1]: the share of the target that is spread evenly over the classes. Classes whose logit is
-        $-\infty$ are masked and get no share: $K$ counts the others of the row.
+        $s$ in [0, 1]: the share of the target that is spread evenly over the classes. Classes whose
+        logit is $-\infty$ are masked and get no share: $K$ counts the others of the row.
     normalizer : float, optional
         What "mean" divides by instead, unless the call says otherwise.
     empty : {"nan", "zero", "raise"}, default "nan"
@@ -74,15 +75,11 @@ class CrossEntropyLoss(Loss):
 
     Notes
     -----
-    Call the loss with `input` of shape (C,), (N, C) or (N, C, d1, ...), unnormalised log-probabilities, and
-    `target` of the shape without C (class indices, any integer dtype) or of the input's shape (probabilities;
-    integers are taken at their value; they are not checked to sum to 1). Keyword-only: `sample_weight`, a scalar, (N,) or the losses' shape, where 0 removes;
-    `normalizer`. Losses have the shape of the input without C.
+    **Derivatives.** $\partial \log p_k / \partial x_c = [k = c] - p_c$, so with $t$ the (weighted)
+    target distribution and $T = \sum_c t_c$
 
-    **Derivatives.** $\partial \log p_k / \partial x_c = [k = c] - p_c$, so with $t$ the (weighted) target
-    distribution and $T = \sum_c t_c$
-
-    $$\frac{\partial \ell}{\partial x_c} = T p_c - t_c = p_c \sum_{k \ne c} t_k - t_c \sum_{k \ne c} p_k, \qquad
+    $$\frac{\partial \ell}{\partial x_c}
+    = T p_c - t_c = p_c \sum_{k \ne c} t_k - t_c \sum_{k \ne c} p_k, \qquad
     \frac{\partial \ell}{\partial y_c} = -(1 - s)\, w_c \log p_c .$$
 
     For an index this is $p - \mathrm{onehot}(y)$, and at the target $-\sum_{k \ne y} p_k$. Since
@@ -91,13 +88,13 @@ class CrossEntropyLoss(Loss):
     $$\nabla^2_{xx} \ell\, v = T\, p \odot (v - p \cdot v), \qquad
     \nabla^2_{yx} \ell\, v = -(1 - s)\, w \odot (v - p \cdot v).$$
 
-    **Limits.** $0 \cdot \log 0 = 0$. A logit of $-\infty$ masks its class: $p_c = 0$ and a zero gradient, and
-    a loss of $+\infty$ if it is the target. At logits of $+\infty$ the probability is shared among them. A row
-    of $-\infty$ alone has no softmax and is NaN.
+    **Limits.** $0 \cdot \log 0 = 0$. A logit of $-\infty$ masks its class: $p_c = 0$ and a zero
+    gradient, and a loss of $+\infty$ if it is the target. At logits of $+\infty$ the probability is
+    shared among them. A row of $-\infty$ alone has no softmax and is NaN.
 
-    **Accuracy.** Value, gradient and Hessian-vector product are within a few ulp of the exact result, small
-    ones included: at logits (20, 0) the loss is 2.06e-9 in float32, not 0. Each exponential of a rounded
-    difference $d$ contributes $(1 + |d|)$ ulp.
+    **Accuracy.** Value, gradient and Hessian-vector product are within a few ulp of the exact
+    result, small ones included: at logits (20, 0) the loss is 2.06e-9 in float32, not 0. Each
+    exponential of a rounded difference $d$ contributes $(1 + |d|)$ ulp.
 
     References
     ----------
@@ -135,6 +132,31 @@ class CrossEntropyLoss(Loss):
         sample_weight: ArrayLike | None = None,
         normalizer: float | None = None,
     ) -> Any:
+        """Return the loss of `input` against `target`.
+
+        Parameters
+        ----------
+        input : array_like of shape (C,), (N, C) or (N, C, d1, ...)
+            Logits, of a float dtype.
+        target : array_like
+            Class indices, of the input's shape without C and any integer dtype; or class
+            probabilities, of the input's shape (integers are taken at their value; that they sum to
+            1 is not checked).
+        sample_weight : array_like, optional
+            A scalar, (N,), or the shape of `target` without C: a weight per sample or loss; 0 removes.
+        normalizer : float, optional
+            What "mean" divides by.
+
+        Returns
+        -------
+        scalar or ndarray
+            Of the input's dtype; for `reduction="none"` of the input's shape without C.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            For a wrong dtype, a wrong shape, a class index out of range.
+        """
         return self._evaluate((input, target), sample_weight, normalizer)
 
     def _bind(self, input: Any, target: Any, *, sample_weight: ArrayLike | None) -> Terms:
@@ -149,9 +171,10 @@ class CrossEntropyLoss(Loss):
         return Terms(
             (rows, Operand("target", labels.indices, layout.lead, index=True)),
             layout.shape,
-            # Smoothed, the class weights are inside the loss: only what is ignored is left to remove.
+            # Smoothed, the class weights are inside the loss: only what is ignored is left to
+            # remove.
             weight=labels.valid if self.label_smoothing else counts,
-            count=counts,
+            counts=counts,
         )
 
     def _bind_probabilities(self, rows: Operand, target: Any, layout: ClassLayout) -> Terms:
@@ -201,7 +224,8 @@ class CrossEntropyLoss(Loss):
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
         along_logits, along_target = out
         if isinstance(saved, numerics.LabelledSoftmax):
-            numerics.labelled_residual(saved, c, out=along_logits)
+            if along_logits is not None:
+                numerics.labelled_residual(saved, c, out=along_logits)
             return
         softmax, targets, slope = saved
         if along_logits is not None:
@@ -216,8 +240,9 @@ class CrossEntropyLoss(Loss):
         v_logits, v_target = v
         along_logits, along_target = out
         if isinstance(saved, numerics.LabelledSoftmax):
-            p = numerics.labelled_probabilities(saved)
-            np.multiply(numerics.softmax_jvp(p, v_logits), c[:, None], out=along_logits)
+            if along_logits is not None and v_logits is not None:
+                p = numerics.labelled_probabilities(saved)
+                np.multiply(numerics.softmax_jvp(p, v_logits), c[:, None], out=along_logits)
             return
         softmax, targets, slope = saved
         if along_logits is not None:
@@ -271,7 +296,8 @@ def cross_entropy(
 ) -> Any:
     """Return the cross entropy between logits and class indices or probabilities.
 
-    The functional form of `CrossEntropyLoss`, which see for the formula, shapes, options and derivatives.
+    The functional form of `CrossEntropyLoss`, which see for the formula, shapes, options and
+    derivatives.
 
     Examples
     --------

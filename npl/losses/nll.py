@@ -13,7 +13,7 @@ from npl.engine import Loss
 from npl.engine.arguments import Array, Empty, Reduction, floats
 from npl.engine.classes import class_labels, class_layout, class_weights
 from npl.engine.loss import Terms
-from npl.engine.operands import Operand, Picked
+from npl.engine.operands import Picked
 
 __all__ = ["NLLLoss", "nll_loss"]
 
@@ -24,8 +24,8 @@ class NLLLoss(Loss):
 
     $$\ell = -w_y\, x_y,$$
 
-    for log-probabilities $x$ over the classes and a class index $y$. It takes $x$ as it is; `CrossEntropyLoss`
-    is this loss after a log-softmax, in one accurate pass.
+    for log-probabilities $x$ over the classes and a class index $y$. It takes $x$ as it is;
+    `CrossEntropyLoss` is this loss after a log-softmax, in one accurate pass.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ class NLLLoss(Loss):
     size_average, reduce : bool, optional
         Deprecated, as in torch: they override `reduction`, with a warning.
     ignore_index : int, default -100
-        Class indices of this value are removed: they add nothing to the value, count for nothing in the mean
-        and get a zero gradient. It may be any integer, also a valid class.
+        Class indices of this value are removed: they add nothing to the value, count for nothing in
+        the mean and get a zero gradient. It may be any integer, also a valid class.
     reduction : {"mean", "sum", "none", "batchmean"}
-        "mean" divides by the sum of $w_y$ times `sample_weight` over the targets that are not ignored;
-        "batchmean" by N.
+        "mean" divides by the sum of $w_y$ times `sample_weight` over the targets that are not
+        ignored; "batchmean" by N.
     normalizer : float, optional
         What "mean" divides by instead, unless the call says otherwise.
     empty : {"nan", "zero", "raise"}, default "nan"
@@ -46,15 +46,12 @@ class NLLLoss(Loss):
 
     Notes
     -----
-    Call the loss with `input` of shape (C,), (N, C) or (N, C, d1, ...), log-probabilities, and `target` of the
-    shape without C, class indices of any integer dtype. Keyword-only: `sample_weight`, a scalar, (N,) or the
-    losses' shape, where 0 removes; `normalizer`.
+    **Derivatives.** The loss is linear: $\partial \ell / \partial x_c = -w_y [c = y]$, and its
+    Hessian is zero. Only the entries at the labels are read, and only they are written in a
+    gradient of zeros.
 
-    **Derivatives.** The loss is linear: $\partial \ell / \partial x_c = -w_y [c = y]$, and its Hessian is
-    zero. Only the entries at the labels are read, and only they are written in a gradient of zeros.
-
-    **Accuracy.** Losses are exact up to the product with the weight; a sum is accumulated in float64. A
-    log-probability of $-\infty$ at the target is a loss of $+\infty$.
+    **Accuracy.** Losses are exact up to the product with the weight; a sum is accumulated in
+    float64. A log-probability of $-\infty$ at the target is a loss of $+\infty$.
 
     References
     ----------
@@ -87,6 +84,29 @@ class NLLLoss(Loss):
         sample_weight: ArrayLike | None = None,
         normalizer: float | None = None,
     ) -> Any:
+        """Return the loss of `input` against `target`.
+
+        Parameters
+        ----------
+        input : array_like of shape (C,), (N, C) or (N, C, d1, ...)
+            Log-probabilities, of a float dtype.
+        target : array_like
+            Class indices, of the input's shape without C and any integer dtype.
+        sample_weight : array_like, optional
+            A scalar, (N,), or the shape of `target`: a weight per sample or loss; 0 removes.
+        normalizer : float, optional
+            What "mean" divides by.
+
+        Returns
+        -------
+        scalar or ndarray
+            Of the input's dtype; for `reduction="none"` of the input's shape without C.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            For a wrong dtype, a wrong shape, a class index out of range.
+        """
         return self._evaluate((input, target), sample_weight, normalizer)
 
     def _bind(self, input: Any, target: Any, *, sample_weight: ArrayLike | None) -> Terms:
@@ -99,7 +119,7 @@ class NLLLoss(Loss):
             (Picked("input", log_probabilities, layout.lead, layout.axis, labels.indices),),
             layout.shape,
             weight=counts,
-            count=counts,
+            counts=counts,
         )
 
     def _forward(self, picked: Array) -> tuple[Array, Any]:

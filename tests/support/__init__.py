@@ -1,0 +1,1 @@
+"""The table of cases and what the tests do with a row of it."""

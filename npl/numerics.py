@@ -68,6 +68,25 @@ def shifted_exp(logits: Array) -> ShiftedExp:
     return ShiftedExp(exp, maximum, finite)
 
 
+def _sum_left(logits: Array, left_out: Array, row: ShiftedExp) -> Array:
+    r"""Return the sum of each row of `row.exp`, in which the entry `left_out` is 0 already.
+
+    A sum as small as its terms' underflow is taken again, relative to its own largest term:
+    $\sum_k e^{x_k - m} = h \cdot h \sum_k e^{x_k - s}$ with $h = e^{(s - m)/2}$ rounds to a subnormal
+    number once, at the end, where a thousand subnormal terms would have rounded each.
+    """
+    sums: Array = np.add.reduce(row.exp, -1)
+    small = sums < logits.shape[-1] * np.finfo(sums.dtype).tiny
+    if np.count_nonzero(small):
+        rest = logits[small]
+        np.put_along_axis(rest, left_out[small, None], -np.inf, -1)
+        second = rest.max(-1)
+        half = np.exp((second - row.maximum[small]) / 2)
+        relative = np.exp(rest - second[:, None]).sum(-1)
+        sums[small] = np.where(second == -np.inf, 0, relative * half * half)
+    return sums
+
+
 class LabelledSoftmax(NamedTuple):
     """The softmax of each row, seen from its label."""
 
@@ -89,7 +108,7 @@ def softmax_nll(logits: Array, labels: Array) -> tuple[Array, LabelledSoftmax]:
     second term needs: both terms are non-negative. Error: a few $u$ beside the $(1 + |x_c - \max
     x|) u$ of each exponential.
     """
-    exp, maximum, finite = shifted_exp(logits)
+    exp, maximum, finite = row = shifted_exp(logits)
     at = flat_index(logits, labels)  # and in `exp`, which has the same layout
     label_logits = flat(logits).take(at)
     gap = maximum - label_logits
@@ -98,7 +117,7 @@ def softmax_nll(logits: Array, labels: Array) -> tuple[Array, LabelledSoftmax]:
     flat_exp = flat(exp)
     label_exp = flat_exp.take(at)
     flat_exp[at] = 0
-    others = np.add.reduce(exp, -1)
+    others = _sum_left(logits, labels, row)
     losses = gap + np.log1p(others + (label_exp - 1))
     return losses, LabelledSoftmax(exp, label_exp, others, at)
 
@@ -138,13 +157,13 @@ def split_softmax(logits: Array) -> SplitSoftmax:
     non-negative terms; the other complements are $(1 + R - e_c)/(1 + R)$ with $e_c \le (1 + R)/2$.
     Error: a few $u$.
     """
-    exp, maximum, finite = shifted_exp(logits)
+    exp, maximum, finite = row = shifted_exp(logits)
     largest = logits.argmax(-1)
     at = flat_index(exp, largest)
     flat_exp = flat(exp)
     top = flat_exp.take(at)  # 1, or NaN in a row that has no softmax
     flat_exp[at] = 0
-    rest = exp.sum(-1)
+    rest = _sum_left(logits, largest, row)
     flat_exp[at] = top
     total = rest + top
     nlp = np.subtract(maximum[:, None], logits)

@@ -36,7 +36,8 @@ def check_grads(
         A loss or a function that returns one. If its value is an array, a random combination of it
         is checked.
     args : sequence
-        The positional arguments: the point to check at. Keep away from kinks: a finite difference across one is neither derivative.
+        The positional arguments: the point to check at. Keep away from kinks: a finite difference
+        across one is neither derivative.
     order : {1, 2}, default 2
         1 checks the gradient, element by element; 2 also the Hessian-vector product along a random
         vector.
@@ -146,7 +147,8 @@ def _directional(
         step /= 2
     if best is None or least is None:
         raise ValueError(
-            "check_grads: an argument lies on the edge of its domain; move it inside, or leave it out of argnums."
+            "check_grads: an argument lies on the edge of its domain; move it inside, or leave it out "
+            "of argnums."
         )
     return best, least
 

@@ -58,8 +58,8 @@ class _WriteSink:
         return scratch_like(like)
 
     def close(self, block: Block, gradient: Array) -> None:
-        part = self._arranged[block]
-        if not np.may_share_memory(part, gradient):
+        if gradient.base is not self.gradient:
+            part = self._arranged[block]
             np.copyto(part, gradient.reshape(part.shape), casting="same_kind")
 
     def finish(self) -> Array:

@@ -75,6 +75,7 @@ class Problem:
         self.lead = operands[0].lead
         self.dtype = _compute_dtype(operands)
         self._views = [op.arrange(op.array) for op in operands]
+        self._bounded = [i for i, op in enumerate(operands) if op.domain is not None]
         self._removes = any(np.count_nonzero(factor) < factor.size for factor in factors)
         row = max([op.row for op in operands])
         nothing_to_do = denominator == 0 or row == 0 or 0 in self.lead
@@ -235,8 +236,9 @@ class Problem:
             removed = np.logical_or.reduce([(f[block] == 0).reshape(-1) for f in self.factors])
             for i, op in enumerate(self.operands):
                 operands[i] = _replace(operands[i], removed, op.neutral)
-        for op, operand in zip(self.operands, operands, strict=True):
-            if op.domain is not None and not op.domain.contains_all(operand):
+        for i in self._bounded:
+            domain = self.operands[i].domain
+            if domain is not None and not domain.contains_all(operands[i]):
                 raise _OutsideDomain
         return _Part(operands, weight, removed)
 

@@ -44,6 +44,10 @@ def flat_index(rows: Array, columns: Array) -> Array:
     return index
 
 
+# Below this an exponential, or what it is multiplied by, may have lost digits to underflow.
+_UNDERFLOW = {np.dtype(t): float(np.finfo(t).tiny) * 1e6 for t in (np.float32, np.float64)}
+
+
 class ShiftedExp(NamedTuple):
     """`exp(x - max x)` of each row, its largest term set apart so that small sums keep their digits."""
 
@@ -231,6 +235,14 @@ def softmax_jvp(p: Array, v: Array) -> Array:
     return product
 
 
+def zero_wins(a: Array, b: Array) -> Array:
+    r"""Return $a b$, with $0 \cdot \infty = 0$: the limit where the zero is exact and the other diverges."""
+    product: Array = np.multiply(a, b)
+    if not np.isfinite(np.add.reduce(product, None)):
+        product[(np.equal(a, 0) | np.equal(b, 0)) & ~(np.isnan(a) | np.isnan(b))] = 0
+    return product
+
+
 class Logistic(NamedTuple):
     r"""The pieces of $\sigma(x)$ and $\log(1 + e^{\pm x})$, with $z = e^{-|x|}$."""
 
@@ -239,7 +251,7 @@ class Logistic(NamedTuple):
     log1p: Array  # log(1 + z)
     above: Array  # 1 where x >= 0, else 0: sigma(x) = (above + below z) / (1 + z)
     below: Array  # the other way round: sigma(-x) = (below + above z) / (1 + z)
-    may_be_infinite: bool  # whether some |x| is large enough to underflow z, or NaN
+    may_underflow: bool  # whether some |x| is so large that z is subnormal or 0, or NaN
 
 
 def logistic(x: Array) -> Logistic:
@@ -253,8 +265,8 @@ def logistic(x: Array) -> Logistic:
     decay = np.abs(x, out=scratch_like(x))
     np.negative(decay, out=decay)
     np.exp(decay, out=decay)
-    may_be_infinite = not np.minimum.reduce(decay) > 0
+    may_underflow = not np.minimum.reduce(decay) > _UNDERFLOW[x.dtype]
     log1p = np.log1p(decay, out=scratch_like(x))
     above = np.greater_equal(x, 0, out=scratch_like(x))
     below = np.subtract(1, above, out=scratch_like(x))
-    return Logistic(x, decay, log1p, above, below, may_be_infinite)
+    return Logistic(x, decay, log1p, above, below, may_underflow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -47,12 +48,13 @@ class Traced:
 class TracedLoss:
     """The one loss that a function consists of, and which argument each of its operands is."""
 
-    __slots__ = ("arguments", "problem")
+    __slots__ = ("_given", "arguments", "problem")
 
     def __init__(self, problem: Problem, arguments: Sequence[int | None]) -> None:
         self.problem = problem
         # An argument that only selects, as the labels of `NLLLoss`, is no operand.
         self.arguments = arguments[: len(problem.operands)]
+        self._given = arguments
 
     @property
     def is_scalar(self) -> bool:
@@ -62,6 +64,13 @@ class TracedLoss:
     def operands_of(self, argument: int) -> list[int]:
         """Return which operands an argument is (mostly one; `loss(x, x)` has two)."""
         return [i for i, own in enumerate(self.arguments) if own == argument]
+
+    def name_of(self, argument: int) -> str | None:
+        """Return what the loss calls an argument; None if the loss has not seen it."""
+        if argument not in self._given:
+            return None
+        names = list(inspect.signature(self.problem.loss._bind).parameters)
+        return names[self._given.index(argument)]
 
     def differentiable(self, argument: int) -> bool:
         """Whether the loss has a derivative with respect to an argument."""

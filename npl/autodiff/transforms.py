@@ -7,6 +7,7 @@ reach the function untouched and are constants.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,18 +52,23 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> gradient
     array([[-0.5,  0.5]])
     """
+    return _value_and_grad("value_and_grad", f, argnums)
+
+
+def _value_and_grad(transform: str, f: Callable[..., Any], argnums: Argnums) -> Callable[..., Any]:
+    given, single = _given_argnums(transform, argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        numbers = _argument_numbers("value_and_grad", argnums, args)
-        call = _trace_scalar("value_and_grad", f, args, kwargs, numbers)
-        wrt = _operands("value_and_grad", call, numbers)
+        numbers = _argument_numbers(transform, given, args)
+        call = _trace_scalar(transform, f, args, kwargs, numbers)
+        wrt = _operands(transform, call, numbers)
         if call.problem.denominator is None:  # one unbatched loss, not reduced
             value, gradients = call.problem.value(), call.problem.vjp(1.0, wrt)
         else:
             value, gradients = call.problem.value_and_grad(wrt)
         by_argument = tuple(call.per_argument(wrt, gradients, n) for n in numbers)
-        return value, (by_argument[0] if isinstance(argnums, int) else by_argument)
+        return value, (by_argument[0] if single else by_argument)
 
     return transformed
 
@@ -76,7 +82,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> npl.grad(npl.BCEWithLogitsLoss(reduction="sum"))(np.array([0.0]), np.array([1.0]))
     array([-0.5])
     """
-    with_value = value_and_grad(f, argnums)
+    with_value = _value_and_grad("grad", f, argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -206,14 +212,15 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         tuple of tuples of blocks, `[i][j]` of shape `args[i].shape + args[j].shape`. Rows do not
         interact, so it takes as many Hessian-vector products as a row has elements.
     """
+    given, single = _given_argnums("hessian", argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        numbers = _argument_numbers("hessian", argnums, args)
+        numbers = _argument_numbers("hessian", given, args)
         call = _trace_scalar("hessian", f, args, kwargs, numbers)
         _operands("hessian", call, numbers)
         blocks = tuple(tuple(_hessian_block(call, row, col) for col in numbers) for row in numbers)
-        return blocks[0][0] if isinstance(argnums, int) else blocks
+        return blocks[0][0] if single else blocks
 
     return transformed
 
@@ -236,14 +243,15 @@ def hessian_diag(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., A
         `(*args, **kwargs) -> ndarray` of the argument's shape, a tuple of them for a sequence of
         `argnums`.
     """
+    given, single = _given_argnums("hessian_diag", argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        numbers = _argument_numbers("hessian_diag", argnums, args)
+        numbers = _argument_numbers("hessian_diag", given, args)
         call = _trace_scalar("hessian_diag", f, args, kwargs, numbers)
         _operands("hessian_diag", call, numbers)
         diagonals = tuple(_diagonal(call, n) for n in numbers)
-        return diagonals[0] if isinstance(argnums, int) else diagonals
+        return diagonals[0] if single else diagonals
 
     return transformed
 
@@ -316,15 +324,29 @@ def _traceable(args: Sequence[Any]) -> list[int]:
     ]
 
 
-def _argument_numbers(transform: str, argnums: Argnums, args: Sequence[Any]) -> list[int]:
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-    for number in numbers:
+def _given_argnums(transform: str, argnums: Argnums) -> tuple[list[int], bool]:
+    """Return argument numbers as a list, and whether a single one was given."""
+    single = not isinstance(argnums, Sequence) or isinstance(argnums, str)
+    listed: Any = [argnums] if single else argnums
+    try:
+        given = [operator.index(number) for number in listed]
+    except TypeError:
+        given = []
+    if not given:
+        raise TypeError(
+            f"{transform}: argnums is {argnums!r}; it must be an int or a sequence of ints."
+        )
+    return given, single
+
+
+def _argument_numbers(transform: str, given: list[int], args: Sequence[Any]) -> list[int]:
+    for number in given:
         if not -len(args) <= number < len(args):
             raise ValueError(
                 f"{transform}: argnums has {number}, but the call has {len(args)} positional arguments. "
                 "Arguments given by keyword are constants."
             )
-    return [number % len(args) for number in numbers]
+    return [number % len(args) for number in given]
 
 
 def _trace_scalar(
@@ -356,12 +378,13 @@ def _operands(transform: str, call: TracedLoss, numbers: Sequence[int]) -> list[
 
 def _no_derivative(transform: str, call: TracedLoss, number: int, own: list[int]) -> str:
     loss = call.problem.loss.name
-    if not own:
-        return f"{transform}: {loss} has no derivative with respect to argument {number}."
-    operand = call.problem.operands[own[0]]
+    name = call.name_of(number)
+    if name is None:
+        return f"{transform}: the value of {loss} does not depend on argument {number}."
+    dtype = f", of dtype {call.problem.operands[own[0]].array.dtype}" if own else ""
     return (
-        f"{transform}: argument {number} is the {operand.name} of {loss}, of dtype {operand.array.dtype}, "
-        "which has no derivative. Differentiate a float argument."
+        f"{transform}: argument {number} is the {name} of {loss}{dtype}, which has no derivative. "
+        "Differentiate a float argument."
     )
 
 

@@ -38,8 +38,13 @@ class Interval:
         return f"[{self.low:g}, {self.high:g}]"
 
 
-def _as_array(value: ArrayLike) -> Array:
+def _as_array(loss: str, name: str, value: ArrayLike) -> Array:
     """Return an array as it is; lists and Python numbers as float64."""
+    if hasattr(type(value), "__npl_loss__"):
+        raise TypeError(
+            f"{loss}: {name} is {value!r}, but the loss has no derivative with respect to it. To hold "
+            "it constant, pass it by keyword or close over it."
+        )
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
     if isinstance(value, list | tuple | int | float):
@@ -55,21 +60,25 @@ def floats(loss: str, name: str, value: ArrayLike) -> Array:
     TypeError
         For integers, booleans, complex numbers, long doubles and objects.
     """
-    array = _as_array(value)
+    array = _as_array(loss, name, value)
     if array.dtype.kind == "f" and array.dtype.itemsize in _FLOAT_SIZES:
         return array
-    hint = f"Did you mean {name}.astype(np.float64)?" if array.dtype.kind in "iubfg" else ""
-    raise TypeError(
-        f"{loss}: {name} has dtype {array.dtype}; it must be float16, float32 or float64. {hint}".rstrip()
-    )
+    raise _wrong_dtype(loss, name, array, "float16, float32 or float64")
 
 
 def real_values(loss: str, name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array, or as integers or booleans to be taken at their value."""
-    array = _as_array(value)
+    array = _as_array(loss, name, value)
     if array.dtype.kind in "iub":
         return array
-    return floats(loss, name, array)
+    if array.dtype.kind == "f" and array.dtype.itemsize in _FLOAT_SIZES:
+        return array
+    raise _wrong_dtype(loss, name, array, "float16, float32, float64, an integer or a boolean")
+
+
+def _wrong_dtype(loss: str, name: str, array: Array, wanted: str) -> TypeError:
+    hint = f" Did you mean {name}.astype(np.float64)?" if array.dtype.kind in "iubf" else ""
+    return TypeError(f"{loss}: {name} has dtype {array.dtype}; it must be {wanted}.{hint}")
 
 
 def indices(loss: str, name: str, value: ArrayLike) -> Array:
@@ -83,9 +92,10 @@ def indices(loss: str, name: str, value: ArrayLike) -> Array:
     array = np.asarray(value)
     if array.dtype.kind in "iub" or array.size == 0:
         return array
+    hint = f" Did you mean {name}.astype(np.int64)?" if array.dtype.kind == "f" else ""
     raise TypeError(
         f"{loss}: {name} has dtype {array.dtype} and shape {array.shape}; class indices must be "
-        f"integers. Did you mean {name}.astype(np.int64)?"
+        f"integers.{hint}"
     )
 
 
@@ -112,10 +122,18 @@ def choice(loss: str, name: str, value: object, allowed: tuple[str, ...]) -> Non
     if not isinstance(value, str) or value not in allowed:
         from difflib import get_close_matches
 
-        close = get_close_matches(value, allowed, n=1) if isinstance(value, str) else []
+        close = (
+            get_close_matches(value, allowed, n=1, cutoff=0.75) if isinstance(value, str) else []
+        )
         hint = f" Did you mean {close[0]!r}?" if close else ""
         names = ", ".join(repr(item) for item in allowed)
         raise ValueError(f"{loss}: {name} is {value!r}; it must be one of {names}.{hint}")
+
+
+def integer(loss: str, name: str, value: object) -> None:
+    """Raise unless `value` is an integer, of Python or NumPy."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{loss}: {name} is {value!r}; it must be an integer.")
 
 
 def number(loss: str, name: str, value: object, interval: Interval) -> None:

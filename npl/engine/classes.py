@@ -76,12 +76,12 @@ def class_labels(
     if labels.size == 0:
         return Labels(labels.astype(np.intp), None)
     if labels.dtype.kind == "b":
-        labels = labels.astype(np.intp)
+        labels = labels.view(np.uint8)
     # Seen as unsigned, a negative label is larger than any class: one look finds both ends.
     unsigned = labels.view(labels.dtype.str.replace("i", "u"))
     in_range = np.maximum.reduce(unsigned, None) < layout.classes
     if in_range and not 0 <= ignore_index < layout.classes:
-        return Labels(labels.astype(np.intp, copy=False), None)
+        return Labels(labels, None)
     valid = labels != ignore_index
     if not in_range:
         outside = valid & ((labels < 0) | (labels >= layout.classes))
@@ -91,7 +91,7 @@ def class_labels(
             valid = valid & (weights != 0)
         if outside.any():
             raise _out_of_range(loss, labels, outside, layout, ignore_index)
-    return Labels(np.where(valid, labels, 0).astype(np.intp), valid)
+    return Labels(np.where(valid, labels, labels.dtype.type(0)), valid)
 
 
 def _out_of_range(
@@ -100,6 +100,8 @@ def _out_of_range(
     index = tuple(np.argwhere(outside)[0])
     value = int(labels[index])
     where = position(index) if layout.shape else ""
+    if layout.classes == 0:
+        return IndexError(f"{loss}: target{where} is {value}, but input has no classes.")
     if value == layout.classes:
         hint = "Are your labels counted from 1? Did you mean target - 1?"
     elif value < 0:

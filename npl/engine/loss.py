@@ -13,7 +13,12 @@ from npl.engine import arguments
 from npl.engine.arguments import Array, Empty, Reduction
 from npl.engine.operands import Operand
 from npl.engine.problem import Problem
-from npl.engine.reduction import denominator, legacy_reduction, sample_weights
+from npl.engine.reduction import (
+    checked_normalizer,
+    denominator,
+    legacy_reduction,
+    sample_weights,
+)
 
 
 class Terms(NamedTuple):
@@ -118,6 +123,8 @@ class Loss(ABC):
         object.__setattr__(self, "reduction", reduction)
         arguments.choice(self.name, "reduction", reduction, arguments.REDUCTIONS)
         arguments.choice(self.name, "empty", self.empty, arguments.EMPTY_POLICIES)
+        if self.normalizer is not None:
+            checked_normalizer(self.name, reduction, self.normalizer)
 
     def _evaluate(
         self,

@@ -79,20 +79,32 @@ class _SumSink:
         self._shape = operand.array.shape
         aligned = (1,) * (len(operand.lead) - len(self._shape)) + self._shape
         self._total = np.zeros(aligned, np.float64)
-        self._summed = tuple(
-            axis for axis, size in enumerate(operand.lead) if aligned[axis] == 1 and size != 1
-        )
+        self._lost = np.zeros(aligned, np.float64)  # what the additions to `_total` rounded off
+        axes = range(len(operand.lead))
+        self._summed = [i for i in axes if aligned[i] == 1 and operand.lead[i] != 1]
+        self._kept = [i for i in axes if i not in self._summed]
 
     def open(self, block: Block, like: Array) -> Array:
         return scratch_like(like)
 
     def close(self, block: Block, gradient: Array) -> None:
-        shape = tuple(s.stop - s.start for s in block)
+        gradient = gradient.reshape([s.stop - s.start for s in block])
+        # Contiguous along what is summed: only there does NumPy add pairwise.
+        rows = gradient.transpose(*self._kept, *self._summed).astype(np.float64, order="C")
+        sums = rows.reshape(*rows.shape[: len(self._kept)], -1).sum(-1)
         own = tuple(slice(0, 1) if i in self._summed else s for i, s in enumerate(block))
-        self._total[own] += gradient.reshape(shape).sum(self._summed, np.float64, keepdims=True)
+        before = self._total[own]
+        sums = sums.reshape(before.shape)
+        after = before + sums
+        # Knuth's two-sum: the rounding error of an addition, exactly.
+        arrived = after - before
+        self._lost[own] += (before - (after - arrived)) + (sums - arrived)
+        self._total[own] = after
 
     def finish(self) -> Array:
-        return self._total.reshape(self._shape).astype(self._dtype)
+        with np.errstate(all="ignore"):
+            total = np.where(np.isfinite(self._lost), self._total + self._lost, self._total)
+            return total.reshape(self._shape).astype(self._dtype)
 
 
 class _ScatterSink:
@@ -212,7 +224,7 @@ class Picked(Operand):
         As of `Operand`.
     class_axis : int
         The axis of `array` that the labels point into.
-    labels : ndarray of intp
+    labels : ndarray of integers
         Of the lead shape, each in range.
     """
 
@@ -221,13 +233,12 @@ class Picked(Operand):
     ) -> None:
         super().__init__(name, array, lead)
         after = math.prod(array.shape[class_axis + 1 :])  # elements from one class to the next
-        starts = np.arange(0, array.size, max(1, array.shape[class_axis] * after))
-        self.positions = labels * after  # of the picked elements in the array in C order
-        if after == 1:
-            self.positions += starts
-        else:
-            inner = np.add.outer(starts, np.arange(after))
-            self.positions += inner.reshape(lead)
+        before = labels.size // max(1, after)
+        starts = np.arange(before) * (array.shape[class_axis] * after)
+        if after != 1:
+            starts = np.add.outer(starts, np.arange(after))
+        self.positions = labels.astype(np.intp) * after  # of what is picked, in C order
+        self.positions += starts.reshape(lead)
 
     @property
     def is_broadcast(self) -> bool:

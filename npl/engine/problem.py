@@ -77,8 +77,9 @@ class Problem:
         self._views = [op.arrange(op.array) for op in operands]
         self._bounded = [i for i, op in enumerate(operands) if op.domain is not None]
         self._removes = any(np.count_nonzero(factor) < factor.size for factor in factors)
-        row = max([op.row for op in operands])
-        nothing_to_do = denominator == 0 or row == 0 or 0 in self.lead
+        rows = [op.row for op in operands]
+        row = max(rows)
+        nothing_to_do = denominator == 0 or 0 in rows or 0 in self.lead
         row_bytes = row * self.dtype.itemsize * (1 if operands[0].core else _ELEMENTWISE_ARRAYS)
         self._blocks = [] if nothing_to_do else threads.blocks(self.lead, row_bytes)
 
@@ -144,6 +145,8 @@ class Problem:
             for gradient, tangent in zip(gradients, along, strict=True):
                 if gradient is not None and tangent is not None:
                     gradient *= tangent
+                    if not np.isfinite(np.add.reduce(gradient, None)):
+                        gradient[tangent == 0] = 0  # what does not move changes nothing: 0 · inf
                     change += gradient.reshape(len(losses), -1).sum(-1, np.float64)
             return self._collect(block, change, part, out)
 
@@ -258,11 +261,12 @@ class Problem:
         """Return what each loss of a block is multiplied by: weight · cotangent / denominator."""
         scale = float(cotangent) / (self.denominator or 1.0)
         if part.weight is None:
-            return _repeated(scale, rows, self.dtype)
+            wide = _leaves_float32(np.array([scale]))
+            return _repeated(scale, rows, np.dtype(np.float64) if wide else self.dtype)
         c = part.weight * scale
         if part.removed is not None:
             c[part.removed] = 0.0
-        return c.astype(self.dtype, copy=False)
+        return c if _leaves_float32(c) else c.astype(self.dtype, copy=False)
 
     def _collect(self, block: Block, losses: Array, part: _Part, out: Array | None) -> float:
         """Return the weighted sum of a block's losses, or put them where they belong in `out`."""
@@ -323,6 +327,7 @@ class Problem:
 _ELEMENTWISE_ARRAYS = 4
 _INDEX = np.dtype(np.intp)
 _FLOAT32 = np.dtype(np.float32)
+_WIDE = 2.0**60
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
@@ -333,6 +338,13 @@ def _compute_dtype(operands: tuple[Operand, ...]) -> np.dtype[Any]:
         if op.dtype.kind == "f" and op.dtype.itemsize > dtype.itemsize:
             dtype = op.dtype
     return dtype
+
+
+def _leaves_float32(c: Array) -> bool:
+    """Whether coefficients are so large or small that float32 might lose what they multiply."""
+    size = np.abs(c)
+    size[size == 0] = 1
+    return bool(size.max(initial=1.0) > _WIDE or size.min(initial=1.0) < 1 / _WIDE)
 
 
 def _repeated(value: float, count: int, dtype: np.dtype[Any]) -> Array:

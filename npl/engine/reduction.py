@@ -86,7 +86,7 @@ def denominator(
     """
     size = math.prod(shape)
     if normalizer is not None:
-        total = _checked_normalizer(loss, reduction, normalizer)
+        total = checked_normalizer(loss, reduction, normalizer)
     elif reduction == "none":
         return None
     elif reduction == "sum":
@@ -97,9 +97,13 @@ def denominator(
     else:
         total = _sum_of_products(sample_weight, class_weight, size)
     if total == 0 and empty == "raise":
+        cause = (
+            "normalizer is 0"
+            if normalizer is not None
+            else f"of {size} losses, none counts (weights of 0, ignored targets)"
+        )
         raise ValueError(
-            f"{loss}: this is the mean of nothing: of {size} losses, none has a weight above 0 and a target "
-            'that is not ignored. Pass empty="zero" or empty="nan" if that may happen.'
+            f'{loss}: the mean of nothing: {cause}. Pass empty="zero" or empty="nan" if that may happen.'
         )
     return total
 
@@ -107,19 +111,31 @@ def denominator(
 def _sum_of_products(first: Array | None, second: Array | None, size: int) -> float:
     if first is None or second is None:
         factor = second if first is None else first
-        return float(size) if factor is None else float(factor.sum(dtype=np.float64))
-    return float(np.multiply(first, second, dtype=np.float64).sum())
+        return float(size) if factor is None else _sum_of_broadcast(factor)
+    with np.errstate(all="ignore"):
+        return float(np.multiply(first, second, dtype=np.float64).sum())
 
 
-def _checked_normalizer(loss: str, reduction: Reduction, normalizer: float) -> float:
+def _sum_of_broadcast(factor: Array) -> float:
+    """Return the sum of an array in which axes may be repeated: that of one copy, times the copies.
+
+    NumPy would add the copies one by one, and not pairwise.
+    """
+    own = factor[tuple(slice(0, 1 if stride == 0 else None) for stride in factor.strides)]
+    return float(own.sum(dtype=np.float64)) * (factor.size / max(1, own.size))
+
+
+def checked_normalizer(loss: str, reduction: Reduction, normalizer: float) -> float:
+    """Return what a mean is to be divided by, if that is a number and the reduction a mean."""
     if reduction not in ("mean", "batchmean"):
         raise ValueError(
             f"{loss}: normalizer is what a mean divides by; with reduction={reduction!r} nothing is "
             "divided. Did you mean reduction='mean'?"
         )
+    wanted = f"{loss}: normalizer is {normalizer!r}; it must be a finite number, 0 or above."
+    if isinstance(normalizer, bool | str | list | tuple):
+        raise TypeError(wanted)
     value = float(normalizer)
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(
-            f"{loss}: normalizer is {normalizer!r}; it must be a finite number, 0 or above."
-        )
+        raise ValueError(wanted)
     return value

@@ -7,16 +7,18 @@ for any number of threads.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 
+from npl.engine.arguments import integer
 from npl.engine.scratch import BlockScope
 
 Block: TypeAlias = tuple[slice, ...]
@@ -124,11 +126,10 @@ def set_num_threads(threads: int) -> None:
     >>> npl.get_num_threads()
     2
     """
-    if type(threads) is not int or threads < 1:
-        raise ValueError(
-            f"set_num_threads: threads is {threads!r}; it must be an int of at least 1."
-        )
-    _pool.resize(threads)
+    integer("set_num_threads", "threads", threads)
+    if threads < 1:
+        raise ValueError(f"set_num_threads: threads is {threads!r}; it must be at least 1.")
+    _pool.resize(int(threads))
 
 
 def get_num_threads() -> int:
@@ -159,7 +160,9 @@ def run(parts: list[Block], work: Callable[[Block], T], *, serial: bool = False)
                 except Exception as error:
                     errors[i] = error
 
-    futures = [_pool.executor().submit(worker) for _ in range(helpers)]
+    futures: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # at interpreter shutdown, this thread does it all
+        futures += [_pool.executor().submit(worker) for _ in range(helpers)]
     worker()
     for future in futures:
         if not future.cancel():  # one that never started has nothing left to do

@@ -26,6 +26,7 @@ __all__ = [
 
 _UNIT = Interval(0.0, 1.0)
 _FLOOR = -100.0  # of both logarithms, as in torch
+_SMALL_LOG = -60.0  # of x: 1/x² is within a hundredfold of float32's range
 
 
 class _Logs(NamedTuple):
@@ -154,29 +155,34 @@ class BCELoss(Loss):
         log_x = np.log(x, out=scratch_like(x))
         log_1mx = np.negative(x, out=scratch_like(x))
         np.log1p(log_1mx, out=log_1mx)
-        has_floor = bool(np.minimum.reduce(log_x) < _FLOOR or np.minimum.reduce(log_1mx) < _FLOOR)
+        lowest = np.minimum.reduce(log_x)
+        has_floor = bool(lowest < _FLOOR or np.minimum.reduce(log_1mx) < _FLOOR)
         if has_floor:
             np.maximum(log_x, _FLOOR, out=log_x)
             np.maximum(log_1mx, _FLOOR, out=log_1mx)
         losses = np.subtract(1, y, out=scratch_like(x))
         losses *= log_1mx
         losses += np.multiply(y, log_x, out=scratch_like(x))
-        return np.negative(losses, out=losses), _Logs(x, y, log_x, log_1mx, has_floor)
+        np.negative(losses, out=losses)
+        # Derivatives divide by x, twice: float32 has not the range for that next to 0.
+        if lowest < _SMALL_LOG:
+            x, y = x.astype(np.float64), y.astype(np.float64)
+        return losses, _Logs(x, y, log_x, log_1mx, has_floor)
 
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
         x, y, log_x, log_1mx, has_floor = saved
         along_x, along_y = out
         if along_x is not None:
-            np.subtract(1, x, out=along_x)
-            along_x *= x
-            np.divide(np.subtract(x, y, out=scratch_like(x)), along_x, out=along_x)
+            slope = np.subtract(1, x, out=scratch_like(x))
+            slope *= x
+            np.divide(np.subtract(x, y, out=scratch_like(x)), slope, out=slope)
             if has_floor:
-                np.copyto(along_x, -y / x, where=log_1mx <= _FLOOR)
-                np.copyto(along_x, (1 - y) / (1 - x), where=log_x <= _FLOOR)
-            along_x *= c
+                np.copyto(slope, -y / x, where=log_1mx <= _FLOOR)
+                np.copyto(slope, (1 - y) / (1 - x), where=log_x <= _FLOOR)
+            np.multiply(slope, c, out=along_x)
         if along_y is not None:
-            # log((1 - x)/x): a difference of logarithms where they are far apart; around x = 1/2
-            # the log1p of a quotient whose numerator 1 - 2x is exact (Sterbenz).
+            # log((1 - x)/x): a difference of logarithms where they are far apart; around x = 1/2 the
+            # log1p of a quotient whose numerator 1 - 2x is exact (Sterbenz).
             np.subtract(log_1mx, log_x, out=along_y)
             np.copyto(along_y, np.log1p((1 - 2 * x) / x), where=(x > 0.25) & (x < 0.75))
             along_y *= c
@@ -185,21 +191,28 @@ class BCELoss(Loss):
         self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
     ) -> None:
         x, y, log_x, log_1mx, _ = saved
-        one = np.where(log_x > _FLOOR, 1 / x, 0)
-        other = np.where(log_1mx > _FLOOR, 1 / (1 - x), 0)
         v_x, v_y = v
         along_x, along_y = out
+
+        def over_x(a: Array) -> Array:
+            return np.where(log_x > _FLOOR, a / x, 0)
+
+        def over_1mx(a: Array) -> Array:
+            return np.where(log_1mx > _FLOOR, a / (1 - x), 0)
+
+        def cross(a: Array) -> Array:
+            return over_x(a) + over_1mx(a)
+
         if along_x is not None:
-            along_x.fill(0)
+            product = np.zeros_like(x)
             if v_x is not None:
-                # Divided twice rather than by a square, which overflows before the product does.
-                along_x += c * v_x * y * one * one + c * v_x * (1 - y) * other * other
+                # Divided twice: a square overflows before the product does.
+                product += over_x(over_x(y) * (c * v_x)) + over_1mx(over_1mx(1 - y) * (c * v_x))
             if v_y is not None:
-                along_x -= c * v_y * one + c * v_y * other
+                product -= cross(c * v_y)
+            along_x[...] = product
         if along_y is not None:
-            along_y.fill(0)
-            if v_x is not None:
-                along_y -= c * v_x * one + c * v_x * other
+            along_y[...] = 0 if v_x is None else -cross(c * v_x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,11 +340,15 @@ class BCEWithLogitsLoss(Loss):
 
     def _forward(self, x: Array, y: Array, p: Array | None = None) -> tuple[Array, Any]:
         parts = numerics.logistic(x)
+        if parts.may_underflow and x.dtype == np.float32:
+            # float64 has the range: e^-|x| keeps its digits, and a pos_weight may multiply it.
+            x, y = x.astype(np.float64), y.astype(np.float64)
+            p = None if p is None else p.astype(np.float64)
+            parts = numerics.logistic(x)
         near, far = self._shares(parts, y, p)
-        # Each side of zero has one of the two logarithms linear: the loss is x · near + log(1 + z)
-        # · (all).
+        # Each side of zero has one of the two logarithms linear: near · x + (1 - y + p y) log(1 + z).
         losses = np.multiply(x, near, out=scratch_like(x))
-        if parts.may_be_infinite:
+        if parts.may_underflow:
             losses[near == 0] = 0  # 0 · inf
         if p is None:
             losses += parts.log1p
@@ -356,19 +373,18 @@ class BCEWithLogitsLoss(Loss):
         y, p, near, far, parts = saved
         along_x, along_y, along_p = out if len(out) == 3 else (*out, None)
         if along_x is not None:
-            np.multiply(far, parts.decay, out=along_x)
-            along_x += near
-            along_x /= np.add(parts.decay, 1, out=scratch_like(y))
-            along_x *= c
+            slope = np.multiply(far, parts.decay, out=scratch_like(far))
+            slope += near
+            slope /= np.add(parts.decay, 1, out=scratch_like(far))
+            np.multiply(slope, c, out=along_x)
         if along_y is not None:
             if p is None:
-                np.negative(parts.x, out=along_y)  # the two logarithms differ by x exactly
+                np.multiply(parts.x, -c, out=along_y)  # the two logarithms differ by x exactly
             else:
-                positive, negative = np.maximum(parts.x, 0), np.minimum(parts.x, 0)
-                along_y[...] = (p - 1) * parts.log1p - p * negative - positive
-            along_y *= c
+                linear = np.maximum(parts.x, 0) + numerics.zero_wins(p, np.minimum(parts.x, 0))
+                np.multiply((p - 1) * parts.log1p - linear, c, out=along_y)
         if along_p is not None:
-            along_p[...] = c * y * (parts.log1p - np.minimum(parts.x, 0))
+            along_p[...] = numerics.zero_wins(c * y, _softplus_minus(parts))
 
     def _hvp(
         self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
@@ -382,18 +398,24 @@ class BCEWithLogitsLoss(Loss):
         xx = (1 - y + pos_weight * y) * sigma * sigma_minus
         xy = -(sigma + pos_weight * sigma_minus)
         xp = -y * sigma_minus
-        yp = parts.log1p - np.minimum(parts.x, 0)
+        yp = _softplus_minus(parts)
         for along, row in (
             (along_x, ((v_x, xx), (v_y, xy), (v_p, xp))),
             (along_y, ((v_x, xy), (v_p, yp))),
             (along_p, ((v_x, xp), (v_y, yp))),
         ):
             if along is not None:
-                along.fill(0)
+                product = np.zeros_like(xx)
                 for vector, second in row:
                     if vector is not None:
-                        along += second * vector
-                along *= c
+                        product += numerics.zero_wins(second, vector)
+                np.multiply(product, c, out=along)
+
+
+def _softplus_minus(parts: numerics.Logistic) -> Array:
+    """Return log(1 + exp(-x)), the loss at y = 1."""
+    softplus: Array = parts.log1p - np.minimum(parts.x, 0)
+    return softplus
 
 
 def _own_weight(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from npl.engine.arguments import (
     Interval,
     Reduction,
     floats,
+    integer,
     number,
     real_values,
     shape_mismatch,
@@ -53,7 +55,8 @@ class CrossEntropyLoss(Loss):
     Parameters
     ----------
     weight : array_like of shape (C,), optional
-        Class weights $w$, ones by default. A class index whose weight is 0 is removed.
+        Class weights $w$, ones by default. A class index whose weight is 0 is removed (with label
+        smoothing, only its own term is).
     size_average, reduce : bool, optional
         Deprecated, as in torch: they override `reduction`, with a warning.
     ignore_index : int, default -100
@@ -122,7 +125,10 @@ class CrossEntropyLoss(Loss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
+        integer(self.name, "ignore_index", self.ignore_index)
         number(self.name, "label_smoothing", self.label_smoothing, Interval(0, 1))
+        # A float32 of the caller's must not pull the arithmetic on the targets down to it.
+        object.__setattr__(self, "label_smoothing", float(self.label_smoothing))
 
     def __call__(
         self,
@@ -173,7 +179,7 @@ class CrossEntropyLoss(Loss):
             layout.shape,
             # Smoothed, the class weights are inside the loss: only what is ignored is left to
             # remove.
-            weight=labels.valid if self.label_smoothing else counts,
+            weight=self._outside(layout, labels.valid) if self.label_smoothing else counts,
             counts=counts,
         )
 
@@ -190,8 +196,17 @@ class CrossEntropyLoss(Loss):
                 "there is no index to ignore. Did you mean sample_weight=, with 0 for what is ignored?"
             )
         return Terms(
-            (rows, Operand("target", probabilities, layout.lead, layout.axis)), layout.shape
+            (rows, Operand("target", probabilities, layout.lead, layout.axis)),
+            layout.shape,
+            weight=self._outside(layout, None),
         )
+
+    def _outside(self, layout: ClassLayout, valid: Array | None) -> Array | None:
+        """Return what multiplies a loss that has its class weights inside, as a distribution has."""
+        if self.weight is None:
+            return valid
+        scale = np.broadcast_to(self._weight_scale(), layout.lead)
+        return scale if valid is None else scale * valid
 
     def _targets(self, logits: Array, target: Array) -> tuple[Array, Array]:
         """Return the smoothed and weighted distribution (n, C), and its slope in the caller's."""
@@ -207,10 +222,20 @@ class CrossEntropyLoss(Loss):
             targets += unmasked * share.astype(logits.dtype)[:, None]
         if self.weight is None:
             return targets, kept
-        weight = np.asarray(self.weight, logits.dtype)
+        weight = np.asarray(self.weight, np.float64) / self._weight_scale()
+        weight = weight.astype(logits.dtype)
         targets *= weight
         targets[:, weight == 0] = 0  # whatever the target held there
         return targets, kept * weight
+
+    def _weight_scale(self) -> float:
+        """Return a power of two near the largest class weight.
+
+        Weights inside the loss are relative to it, so that none leaves the range of float32; the
+        engine multiplies by it outside, in float64.
+        """
+        largest = float(np.max(np.abs(np.asarray(self.weight, np.float64)), initial=0.0))
+        return 2.0 ** math.frexp(largest)[1] if 0 < largest < math.inf else 1.0
 
     def _forward(self, logits: Array, target: Array) -> tuple[Array, Any]:
         if target.ndim == 1 and not self.label_smoothing:
@@ -233,6 +258,7 @@ class CrossEntropyLoss(Loss):
             np.multiply(residual, c[:, None], out=along_logits)
         if along_target is not None:
             np.multiply(softmax.nlp, c[:, None] * slope, out=along_target)
+            along_target[:, np.broadcast_to(slope == 0, along_target.shape[1])] = 0  # 0 · inf
 
     def _hvp(
         self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
@@ -240,9 +266,10 @@ class CrossEntropyLoss(Loss):
         v_logits, v_target = v
         along_logits, along_target = out
         if isinstance(saved, numerics.LabelledSoftmax):
-            if along_logits is not None and v_logits is not None:
+            if along_logits is not None:
                 p = numerics.labelled_probabilities(saved)
-                np.multiply(numerics.softmax_jvp(p, v_logits), c[:, None], out=along_logits)
+                v_or_zero = np.zeros_like(p) if v_logits is None else v_logits
+                np.multiply(numerics.softmax_jvp(p, v_or_zero), c[:, None], out=along_logits)
             return
         softmax, targets, slope = saved
         if along_logits is not None:

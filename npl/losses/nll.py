@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npl.engine import Loss
-from npl.engine.arguments import Array, Empty, Reduction, floats
+from npl.engine.arguments import Array, Empty, Reduction, floats, integer
 from npl.engine.classes import class_labels, class_layout, class_weights
 from npl.engine.loss import Terms
 from npl.engine.operands import Picked
@@ -75,6 +75,7 @@ class NLLLoss(Loss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
+        integer(self.name, "ignore_index", self.ignore_index)
 
     def __call__(
         self,

@@ -44,8 +44,8 @@ def flat_index(rows: Array, columns: Array) -> Array:
     return index
 
 
-# Below this an exponential, or what it is multiplied by, may have lost digits to underflow.
-_UNDERFLOW = {np.dtype(t): float(np.finfo(t).tiny) * 1e6 for t in (np.float32, np.float64)}
+# The smallest normal numbers; `np.finfo` takes a microsecond.
+_TINY = {np.dtype(t): float(np.finfo(t).tiny) for t in (np.float32, np.float64)}
 
 
 class ShiftedExp(NamedTuple):
@@ -80,8 +80,9 @@ def _sum_left(logits: Array, left_out: Array, row: ShiftedExp) -> Array:
     number once, at the end, where a thousand subnormal terms would have rounded each.
     """
     sums: Array = np.add.reduce(row.exp, -1)
-    small = sums < logits.shape[-1] * np.finfo(sums.dtype).tiny
-    if np.count_nonzero(small):
+    limit = logits.shape[-1] * _TINY[sums.dtype]
+    if not np.minimum.reduce(sums) > limit:
+        small = sums < limit
         rest = logits[small]
         np.put_along_axis(rest, left_out[small, None], -np.inf, -1)
         second = rest.max(-1)
@@ -265,7 +266,7 @@ def logistic(x: Array) -> Logistic:
     decay = np.abs(x, out=scratch_like(x))
     np.negative(decay, out=decay)
     np.exp(decay, out=decay)
-    may_underflow = not np.minimum.reduce(decay) > _UNDERFLOW[x.dtype]
+    may_underflow = not np.minimum.reduce(decay) > 1e6 * _TINY[x.dtype]  # a weight may follow
     log1p = np.log1p(decay, out=scratch_like(x))
     above = np.greater_equal(x, 0, out=scratch_like(x))
     below = np.subtract(1, above, out=scratch_like(x))

@@ -67,6 +67,8 @@ def _value_and_grad(transform: str, f: Callable[..., Any], argnums: Argnums) -> 
             value, gradients = call.problem.value(), call.problem.vjp(1.0, wrt)
         else:
             value, gradients = call.problem.value_and_grad(wrt)
+        if single and len(wrt) == 1:
+            return value, gradients[0]
         by_argument = tuple(call.per_argument(wrt, gradients, n) for n in numbers)
         return value, (by_argument[0] if single else by_argument)
 
@@ -340,13 +342,14 @@ def _given_argnums(transform: str, argnums: Argnums) -> tuple[list[int], bool]:
 
 
 def _argument_numbers(transform: str, given: list[int], args: Sequence[Any]) -> list[int]:
+    count = len(args)
     for number in given:
-        if not -len(args) <= number < len(args):
+        if not -count <= number < count:
             raise ValueError(
-                f"{transform}: argnums has {number}, but the call has {len(args)} positional arguments. "
+                f"{transform}: argnums has {number}, but the call has {count} positional arguments. "
                 "Arguments given by keyword are constants."
             )
-    return [number % len(args) for number in given]
+    return [number % count for number in given]
 
 
 def _trace_scalar(
@@ -370,7 +373,7 @@ def _operands(transform: str, call: TracedLoss, numbers: Sequence[int]) -> list[
     wrt: list[int] = []
     for number in numbers:
         own = call.operands_of(number)
-        if not call.differentiable(number):
+        if not own or not all([call.problem.operands[i].differentiable for i in own]):
             raise TypeError(_no_derivative(transform, call, number, own))
         wrt += own
     return wrt

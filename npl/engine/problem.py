@@ -261,8 +261,8 @@ class Problem:
         """Return what each loss of a block is multiplied by: weight · cotangent / denominator."""
         scale = float(cotangent) / (self.denominator or 1.0)
         if part.weight is None:
-            wide = _leaves_float32(np.array([scale]))
-            return _repeated(scale, rows, np.dtype(np.float64) if wide else self.dtype)
+            fits = 1 / _WIDE < abs(scale) < _WIDE or scale == 0
+            return _repeated(scale, rows, self.dtype if fits else _FLOAT64)
         c = part.weight * scale
         if part.removed is not None:
             c[part.removed] = 0.0
@@ -326,7 +326,7 @@ class Problem:
 # A kernel of rows holds two or three arrays of its block's size, an elementwise one a dozen.
 _ELEMENTWISE_ARRAYS = 4
 _INDEX = np.dtype(np.intp)
-_FLOAT32 = np.dtype(np.float32)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _WIDE = 2.0**60
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 

@@ -373,7 +373,7 @@ def _operands(transform: str, call: TracedLoss, numbers: Sequence[int]) -> list[
     wrt: list[int] = []
     for number in numbers:
         own = call.operands_of(number)
-        if not own or not all([call.problem.operands[i].differentiable for i in own]):
+        if not own or not all(call.problem.operands[i].differentiable for i in own):
             raise TypeError(_no_derivative(transform, call, number, own))
         wrt += own
     return wrt

@@ -1,0 +1,19 @@
+"""NPL's losses on torch tensors: drop-in modules, functions in `functional`, and `from_npl` for your own.
+
+>>> from npl.adapters.torch import CrossEntropyLoss, from_npl
+>>> import npl.adapters.torch.functional as F
+
+The values and derivatives are computed by NPL in NumPy, on the CPU; the tensors may be on any device.
+"""
+
+from npl.adapters.torch.bridge import NumpyLoss, from_npl
+from npl.adapters.torch.modules import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
+
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "NLLLoss",
+    "NumpyLoss",
+    "from_npl",
+]

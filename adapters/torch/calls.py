@@ -1,0 +1,287 @@
+"""Losses and functions of arrays with the derivatives that the autograd Functions ask for.
+
+A call is a function of a list of arrays, the first few of which, its operands, may be differentiated. Here
+all is NumPy: each derivative is one of NPL's transforms, of the function of those operands that are asked
+for, with the others held.
+"""
+
+# ruff: noqa: D102 (what a method of `Call` returns is said there)
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import npl
+
+Array: TypeAlias = NDArray[Any]
+Arrays: TypeAlias = Sequence[Array]
+Pullback: TypeAlias = Callable[[Array], Sequence[Array]]
+
+
+class Call(ABC):
+    """A function of arrays, with its derivatives with respect to its operands.
+
+    Attributes
+    ----------
+    name : str
+        What messages begin with.
+    operands : int
+        How many arrays, from the first, may be differentiated.
+    is_reduced : bool
+        Whether the value is known to be a scalar, so that its gradient can be taken along with it.
+    """
+
+    name: str
+    operands: int
+    is_reduced: bool
+
+    @abstractmethod
+    def value(self, arrays: Arrays) -> Any:
+        """Return the value."""
+
+    @abstractmethod
+    def value_and_grad(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Sequence[Array]]:
+        """Return the value, a scalar, and its gradients with respect to the operands `wrt`."""
+
+    @abstractmethod
+    def vjp(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Pullback]:
+        """Return the value and what pulls a cotangent back to the operands `wrt`."""
+
+    @abstractmethod
+    def jvp(self, arrays: Arrays, which: tuple[int, ...], tangents: Arrays) -> Any:
+        """Return the derivative of the value along tangents of the operands `which`."""
+
+    @abstractmethod
+    def hvp(
+        self,
+        arrays: Arrays,
+        cotangent: Array,
+        which: tuple[int, ...],
+        vectors: Arrays,
+        wrt: tuple[int, ...],
+    ) -> Sequence[Array]:
+        """Return the Hessian of `sum(cotangent * value)` times vectors of the operands `which`.
+
+        One product for each operand of `wrt`, which may be others than `which`.
+        """
+
+    def second(
+        self,
+        arrays: Arrays,
+        which: tuple[int, ...],
+        vectors: Arrays,
+        others: tuple[int, ...],
+        other_vectors: Arrays,
+    ) -> Any:
+        """Return the second derivative of the value along two sets of vectors.
+
+        NPL pulls curvature back, it does not push it forward, so that a value of n elements takes n products.
+        It is what forward mode over forward mode asks for, and nothing else.
+        """
+        value = np.asarray(self.value(arrays))
+        result = np.zeros(value.size, np.float64)
+        for k in range(value.size):
+            cotangent = np.zeros(value.size, value.dtype)
+            cotangent[k] = 1
+            products = self.hvp(arrays, cotangent.reshape(value.shape), which, vectors, others)
+            result[k] = sum(
+                np.vdot(product, vector)
+                for product, vector in zip(products, other_vectors, strict=True)
+            )
+        return result.reshape(value.shape).astype(value.dtype)
+
+
+class TransformedCall(Call):
+    """A call whose derivatives are NPL's transforms of one Python function."""
+
+    @abstractmethod
+    def bind(self, arrays: Arrays) -> Callable[..., Any]:
+        """Return the function of the operands alone, everything else held."""
+
+    def weighted(self, arrays: Arrays, cotangent: Array) -> Callable[..., Any]:
+        """Return the function whose value is `sum(cotangent * value)`, for a value that is no scalar."""
+        f = self.bind(arrays)
+        return lambda *operands: np.sum(cotangent * f(*operands))
+
+    def value(self, arrays: Arrays) -> Any:
+        return self.bind(arrays)(*arrays[: self.operands])
+
+    def value_and_grad(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Sequence[Array]]:
+        f, chosen = self._hold(self.bind(arrays), arrays, wrt)
+        value, gradients = npl.value_and_grad(f, tuple(range(len(wrt))))(*chosen)
+        return value, gradients
+
+    def vjp(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Pullback]:
+        f, chosen = self._hold(self.bind(arrays), arrays, wrt)
+        value, pullback = npl.vjp(f, *chosen)
+        return value, pullback  # type: ignore[return-value]  # chosen operands have gradients
+
+    def jvp(self, arrays: Arrays, which: tuple[int, ...], tangents: Arrays) -> Any:
+        f, chosen = self._hold(self.bind(arrays), arrays, which)
+        return npl.jvp(f, chosen, tuple(tangents))[1]
+
+    def hvp(
+        self,
+        arrays: Arrays,
+        cotangent: Array,
+        which: tuple[int, ...],
+        vectors: Arrays,
+        wrt: tuple[int, ...],
+    ) -> Sequence[Array]:
+        numbers = tuple(sorted({*which, *wrt}))
+        given = dict(zip(which, vectors, strict=True))
+        f = self.weighted(arrays, cotangent) if cotangent.ndim else self.bind(arrays)
+        f, chosen = self._hold(f, arrays, numbers)
+        # An operand with no vector takes part with zeros, or npl.hvp would leave its product out.
+        products = npl.hvp(
+            f, chosen, tuple(given.get(i, np.zeros_like(arrays[i])) for i in numbers)
+        )
+        scale = 1.0 if cotangent.ndim else float(cotangent)
+        by_operand = dict(zip(numbers, products, strict=True))
+        return [by_operand[i] if scale == 1 else by_operand[i] * scale for i in wrt]
+
+    def _hold(
+        self, f: Callable[..., Any], arrays: Arrays, wrt: tuple[int, ...]
+    ) -> tuple[Callable[..., Any], list[Array]]:
+        """Return `f` as a function of the operands `wrt` alone, and these."""
+        operands = list(arrays[: self.operands])
+        if len(wrt) == len(operands):
+            return f, operands
+
+        def held(*chosen: Any) -> Any:
+            every: list[Any] = operands.copy()
+            for i, operand in zip(wrt, chosen, strict=True):
+                every[i] = operand
+            return f(*every)
+
+        return held, [operands[i] for i in wrt]
+
+
+class LossCall(TransformedCall):
+    """A loss whose arrays may be arguments of its call or options of its class.
+
+    Parameters
+    ----------
+    loss : npl.Loss
+        With all the options that are no arrays.
+    names : tuple of str
+        What the arrays are, in order: operands of the call, operands that are options of the class
+        (`pos_weight`), then what is held, options (`weight`) and keywords of the call (`sample_weight`).
+    operands : int
+        How many of them may be differentiated.
+    are_options : bool, default True
+        Whether a name may be an option at all; False for a loss that has its options.
+    """
+
+    def __init__(
+        self, loss: npl.Loss, names: tuple[str, ...], operands: int, *, are_options: bool = True
+    ) -> None:
+        self.name = type(loss).__name__
+        self.operands = operands
+        self.is_reduced = loss.reduction != "none"
+        self.loss, self.names = loss, names
+        self._value_and_grad = npl.value_and_grad(loss)  # type: ignore[arg-type]  # it is callable
+        fields = {field.name for field in dataclasses.fields(loss)}  # type: ignore[arg-type]
+        self._options = {name: getattr(loss, name) for name in fields}
+        by_class = fields - {"normalizer"} if are_options else set()
+        own = [(i, name) for i, name in enumerate(names) if name in by_class]
+        self._operand_options = [(i, name) for i, name in own if i < operands]
+        self._held_options = [(i, name) for i, name in own if i >= operands]
+        held = list(enumerate(names))[operands:]
+        self._keywords = [(i, name) for i, name in held if name not in by_class]
+        self._positional = operands - len(self._operand_options)
+
+    def bind(self, arrays: Arrays) -> Callable[..., Any]:
+        return self._function(arrays, {}, {})
+
+    def weighted(self, arrays: Arrays, cotangent: Array) -> Callable[..., Any]:
+        # A sum with the cotangent as sample weights is the same function, and one pass of NPL.
+        weight = cotangent
+        for i, name in self._keywords:
+            if name == "sample_weight":
+                own = arrays[i]
+                if own.ndim == 1 and cotangent.ndim > 1 and own.shape[0] == cotangent.shape[0]:
+                    own = own.reshape(-1, *(1,) * (cotangent.ndim - 1))  # one per sample
+                weight = weight * own
+        return self._function(arrays, {"reduction": "sum"}, {"sample_weight": weight})
+
+    def value_and_grad(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Sequence[Array]]:
+        if wrt == (0,) and not self._operand_options and not self._held_options:
+            keywords = {name: arrays[i] for i, name in self._keywords}
+            value, gradient = self._value_and_grad(*arrays[: self._positional], **keywords)
+            return value, (gradient,)
+        return super().value_and_grad(arrays, wrt)
+
+    def _function(
+        self, arrays: Arrays, options: dict[str, Any], keywords: dict[str, Any]
+    ) -> Callable[..., Any]:
+        options = {name: arrays[i] for i, name in self._held_options} | options
+        keywords = {name: arrays[i] for i, name in self._keywords} | keywords
+
+        def f(*operands: Any) -> Any:
+            own = options | {name: operands[i] for i, name in self._operand_options}
+            loss = type(self.loss)(**(self._options | own)) if own else self.loss
+            return loss(*operands[: self._positional], **keywords)  # type: ignore[operator]
+
+        return f
+
+
+@lru_cache(maxsize=1024, typed=True)
+def loss_call(
+    loss: type[npl.Loss], names: tuple[str, ...], operands: int, **options: Any
+) -> LossCall:
+    """Return the call of a loss with options that are no arrays; the same options give the same call."""
+    return LossCall(loss(**options), names, operands)
+
+
+class FunctionCall(TransformedCall):
+    """Any function of arrays that NPL's transforms accept.
+
+    Parameters
+    ----------
+    f : callable
+    names : tuple of str
+        What the arrays are: operands, by any name, then keyword arguments.
+    positional : sequence
+        Its positional arguments, with anything in the places of the operands.
+    places : tuple of int
+        Those places.
+    keywords : dict
+        Its keyword arguments that are no arrays.
+    """
+
+    is_reduced = False  # it may be; nobody knows before the call
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        names: tuple[str, ...],
+        positional: Sequence[Any],
+        places: tuple[int, ...],
+        keywords: dict[str, Any],
+    ) -> None:
+        self.name = getattr(f, "__name__", type(f).__name__)
+        self.operands = len(places)
+        self._f, self._positional, self._places = f, positional, places
+        self._keywords, self._names = keywords, names[len(places) :]
+
+    def bind(self, arrays: Arrays) -> Callable[..., Any]:
+        # The arrays are views of the caller's tensors: f is a stranger, and must not write to them.
+        for array in arrays:
+            array.flags.writeable = False
+        keywords = self._keywords | dict(zip(self._names, arrays[self.operands :], strict=True))
+
+        def f(*operands: Any) -> Any:
+            positional = list(self._positional)
+            for place, operand in zip(self._places, operands, strict=True):
+                positional[place] = operand
+            return self._f(*positional, **keywords)
+
+        return f

@@ -1,0 +1,201 @@
+"""Losses as custom operators, for torch.compile and for tensors without data.
+
+Dynamo would trace NumPy calls into torch's operators, and so replace NPL's kernels without a word. A
+custom operator is opaque to it. All that one gets besides tensors is a description of the call, a literal
+that says everything: a compiled graph can be cached on disk and loaded by another process.
+"""
+
+from __future__ import annotations
+
+import ast
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+import npl
+from npl.adapters.torch.calls import Call, FunctionCall, LossCall, loss_call
+from npl.adapters.torch.host import arrays_of, tensor_of
+
+# The losses of one call per row of classes; all others have one per element.
+_OVER_CLASSES = ("CrossEntropyLoss", "NLLLoss")
+
+
+class Registered:
+    """Something callable that a description can name, for as long as this object lives."""
+
+    def __init__(self, f: Any) -> None:
+        self.f = f
+        self.name = f"registered:{uuid.uuid4()}"
+        _REGISTRY[self.name] = self
+
+
+_REGISTRY: WeakValueDictionary[str, Registered] = WeakValueDictionary()
+
+
+def describe(
+    f: str,
+    names: Sequence[str],
+    operands: int,
+    options: Mapping[str, Any],
+    positional: Sequence[Any] = (),
+    places: Sequence[int] = (),
+) -> str:
+    """Return a literal that `_call` makes a call of."""
+    pairs = "".join([f"{name!r}: {_literal(value)}, " for name, value in options.items()])
+    own = "".join([f"{name!r}, " for name in names])
+    given = "".join([f"{_literal(value)}, " for value in positional])
+    at = "".join([f"{place!r}, " for place in places])
+    return f"({f!r}, ({own}), {operands!r}, {{{pairs}}}, ({given}), ({at}))"
+
+
+def _literal(value: object) -> str:
+    # Dynamo turns a number that changes between calls into a symbol, which has no text. `hex` makes
+    # it a number again, for which Dynamo compiles anew.
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        kind = "int" if isinstance(value, int) else "float"
+        return f"({kind!r}, {float(value).hex()!r})"
+    return f"('', {value!r})"
+
+
+def _value_of(kind: str, value: Any) -> Any:
+    if not kind:
+        return value
+    number = float.fromhex(value)
+    return int(number) if kind == "int" else number
+
+
+@lru_cache(maxsize=1024)
+def _call(description: str) -> Call:
+    f, names, operands, options, positional, places = ast.literal_eval(description)
+    options = {name: _value_of(*pair) for name, pair in options.items()}
+    if not f.startswith("registered:"):
+        return loss_call(getattr(npl, f), names, operands, **options)
+    registered = _REGISTRY.get(f)
+    if registered is None:
+        raise RuntimeError(
+            "from_npl: the module that this graph was compiled for no longer exists."
+        )
+    if isinstance(registered.f, npl.Loss):
+        return LossCall(registered.f, names, operands, are_options=False)
+    return FunctionCall(
+        registered.f, names, [_value_of(*pair) for pair in positional], places, options
+    )
+
+
+def evaluate(call: str, operands: int, is_reduced: bool, tensors: Sequence[Tensor]) -> Tensor:
+    """Return the value of the call that `describe` has described."""
+    wrt = []
+    if torch.is_grad_enabled():
+        wrt = [i for i, tensor in enumerate(tensors[:operands]) if tensor.requires_grad]
+    if wrt and is_reduced:
+        together: list[Tensor] = torch.ops.npl.value_and_grad(call, tensors, wrt)
+        return together[0]
+    value: Tensor = torch.ops.npl.value(call, tensors)
+    return value
+
+
+# ---------------------------------------------------------------------- the operators
+
+
+@torch.library.custom_op(
+    "npl::value", mutates_args=(), schema="(str call, Tensor[] tensors) -> Tensor"
+)
+def _value_op(call: str, tensors: Sequence[Tensor]) -> Tensor:
+    return tensor_of(_call(call).value(arrays_of(tensors)), tensors[0])
+
+
+@torch.library.custom_op(
+    "npl::value_and_grad",
+    mutates_args=(),
+    schema="(str call, Tensor[] tensors, int[] wrt) -> Tensor[]",
+)
+def _value_and_grad(call: str, tensors: Sequence[Tensor], wrt: Sequence[int]) -> list[Tensor]:
+    value, gradients = _call(call).value_and_grad(arrays_of(tensors), tuple(wrt))
+    results = [tensor_of(g, tensors[i]) for g, i in zip(gradients, wrt, strict=True)]
+    return [tensor_of(value, tensors[0]), *results]
+
+
+@torch.library.custom_op(
+    "npl::gradient",
+    mutates_args=(),
+    schema="(str call, Tensor cotangent, Tensor[] tensors, int[] wrt) -> Tensor[]",
+)
+def _gradient(
+    call: str, cotangent: Tensor, tensors: Sequence[Tensor], wrt: Sequence[int]
+) -> list[Tensor]:
+    c, *arrays = arrays_of([cotangent, *tensors])
+    _, pullback = _call(call).vjp(arrays, tuple(wrt))
+    return [tensor_of(g, tensors[i]) for g, i in zip(pullback(c), wrt, strict=True)]
+
+
+@_value_op.register_fake
+def _(call: str, tensors: Sequence[Tensor]) -> Tensor:
+    own = _call(call)
+    shape: Sequence[int] = ()
+    if not own.is_reduced and isinstance(own, LossCall):
+        first = tensors[0].shape
+        if own.name in _OVER_CLASSES:
+            shape = (*first[:1], *first[2:]) if len(first) > 1 else ()
+        else:
+            shape = torch.broadcast_shapes(first, tensors[1].shape)  # type: ignore[no-untyped-call]
+    return tensors[0].new_empty(shape)
+
+
+@_value_and_grad.register_fake
+def _(call: str, tensors: Sequence[Tensor], wrt: Sequence[int]) -> list[Tensor]:
+    return [tensors[0].new_empty(()), *(tensors[i].new_empty(tensors[i].shape) for i in wrt)]
+
+
+@_gradient.register_fake
+def _(call: str, cotangent: Tensor, tensors: Sequence[Tensor], wrt: Sequence[int]) -> list[Tensor]:
+    return [tensors[i].new_empty(tensors[i].shape) for i in wrt]
+
+
+# ---------------------------------------------------------------------- and their derivatives
+
+
+def _save_inputs(ctx: Any, inputs: Any, output: Any) -> None:
+    ctx.call, tensors = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _value_backward(ctx: Any, c: Tensor) -> Any:
+    tensors = ctx.saved_tensors
+    operands = _call(ctx.call).operands
+    wrt = [i for i, need in enumerate(ctx.needs_input_grad[1][:operands]) if need]
+    gradients = torch.ops.npl.gradient(ctx.call, c, tensors, wrt)
+    return None, _in_places(gradients, wrt, len(tensors))
+
+
+def _save_gradients(ctx: Any, inputs: Any, output: Any) -> None:
+    _, tensors, ctx.wrt = inputs
+    ctx.count = len(tensors)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*output[1:])
+
+
+def _value_and_grad_backward(ctx: Any, grads: Sequence[Tensor | None]) -> Any:
+    c, *of_gradients = grads
+    if any(one is not None for one in of_gradients):
+        raise RuntimeError(
+            "NPL: second derivatives are not available inside torch.compile. Call the loss outside of it."
+        )
+    if c is None:
+        return None, [None] * ctx.count, None
+    return None, _in_places([g * c for g in ctx.saved_tensors], ctx.wrt, ctx.count), None
+
+
+def _in_places(gradients: Sequence[Tensor], wrt: Sequence[int], count: int) -> list[Tensor | None]:
+    entries: list[Tensor | None] = [None] * count
+    for i, gradient in zip(wrt, gradients, strict=True):
+        entries[i] = gradient
+    return entries
+
+
+_value_op.register_autograd(_value_backward, setup_context=_save_inputs)
+_value_and_grad.register_autograd(_value_and_grad_backward, setup_context=_save_gradients)

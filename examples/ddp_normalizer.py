@@ -10,6 +10,7 @@ what all ranks count together, over the number of ranks, gives the gradient of o
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -54,27 +55,33 @@ def loss_and_gradient(model: nn.Module, loss: Tensor) -> tuple[Tensor, Tensor]:
     return value, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
+def both_ways(rank: int, world: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return a rank's loss and gradient, by the mean of the ranks' means and by the mean over all."""
+    model = nn.parallel.DistributedDataParallel(new_model())
+    criterion = CrossEntropyLoss(ignore_index=IGNORED)
+    features, labels = batch(rank)
+
+    of_means = loss_and_gradient(model, criterion(model(features), labels))
+
+    count = (labels != IGNORED).sum()
+    dist.all_reduce(count)
+    exact = loss_and_gradient(model, criterion(model(features), labels, normalizer=count / world))
+    return {"of_means": of_means, "exact": exact}
+
+
 def train_rank(rank: int, world: int, port: int, out: str) -> None:
-    """Take the loss and its gradient both ways on one rank; the first writes them to `out`."""
+    """Join the ranks, take the loss both ways; the first rank writes what it got to `out`."""
     loopback = [name for _, name in socket.if_nameindex() if name in ("lo", "lo0")]
     if loopback:  # gloo would look for the address of the host's name, which need not resolve
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback[0])
     store = dist.TCPStore(HOST, port)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world)
     try:
-        model = nn.parallel.DistributedDataParallel(new_model())
-        criterion = CrossEntropyLoss(ignore_index=IGNORED)
-        features, labels = batch(rank)
-
-        of_means = loss_and_gradient(model, criterion(model(features), labels))
-
-        count = (labels != IGNORED).sum()
-        dist.all_reduce(count)
-        exact = loss_and_gradient(
-            model, criterion(model(features), labels, normalizer=count / world)
-        )
+        results = both_ways(rank, world)
+        gc.collect()  # a DDP model is a cycle that keeps the group alive: its threads abort the exit
+        dist.barrier()
         if rank == 0:
-            torch.save({"of_means": of_means, "exact": exact}, out)
+            torch.save(results, out)
     finally:
         dist.destroy_process_group()
 

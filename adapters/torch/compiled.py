@@ -3,6 +3,8 @@
 Dynamo would trace NumPy calls into torch's operators, and so replace NPL's kernels without a word. A
 custom operator is opaque to it. All that one gets besides tensors is a description of the call, a literal
 that says everything: a compiled graph can be cached on disk and loaded by another process.
+
+First derivatives only: second ones, and the transforms of torch.func, are for outside of torch.compile.
 """
 
 from __future__ import annotations

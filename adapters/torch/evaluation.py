@@ -60,15 +60,17 @@ def evaluate(
 
 def constant(loss: str, name: str, value: Any) -> Tensor:
     """Return an argument without a derivative as a tensor."""
+    if isinstance(value, float | int):
+        return torch.tensor(value, dtype=torch.float64)
     if not isinstance(value, Tensor):
-        if isinstance(value, float | int):
-            return torch.tensor(value, dtype=torch.float64)
         return torch.as_tensor(value)
     if value.requires_grad and torch.is_grad_enabled():
         raise RuntimeError(
             f"{loss}: {name} requires a gradient, but the loss has no derivative with respect to it. "
             f"Did you mean {name}.detach()?"
         )
+    if name == "normalizer" and value.numel() == 1:  # counts are often summed over ranks as (1,)
+        return value.reshape(())
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -102,5 +103,6 @@ def _work_among(work: Work, device: str, local_rank: int) -> None:
         place = torch.device("cpu")
     try:
         work(Ranks(dist.get_rank(), dist.get_world_size()), place)
+        gc.collect()  # a DDP model is a cycle that keeps the group alive: its threads abort the exit
     finally:
         dist.destroy_process_group()

@@ -61,7 +61,7 @@ def test_sample_weight_and_normalizer():
     torch.testing.assert_close(
         F.cross_entropy(x, y, sample_weight=w), losses.sum() / w.sum(), **CLOSE
     )
-    for normalizer in (7, 7.0, torch.tensor(7), torch.tensor(7.0)):
+    for normalizer in (7, 7.0, torch.tensor(7), torch.tensor([7.0])):
         value = F.cross_entropy(x, y, sample_weight=w, normalizer=normalizer)
         torch.testing.assert_close(value, losses.sum() / 7, **CLOSE)
 

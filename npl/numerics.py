@@ -252,7 +252,7 @@ class Logistic(NamedTuple):
     log1p: Array  # log(1 + z)
     above: Array  # 1 where x >= 0, else 0: sigma(x) = (above + below z) / (1 + z)
     below: Array  # the other way round: sigma(-x) = (below + above z) / (1 + z)
-    may_underflow: bool  # whether some |x| is so large that z is subnormal or 0, or NaN
+    smallest: float  # the smallest z: 0 where |x| underflows it, or is infinite; NaN for a NaN
 
 
 def logistic(x: Array) -> Logistic:
@@ -266,8 +266,8 @@ def logistic(x: Array) -> Logistic:
     decay = np.abs(x, out=scratch_like(x))
     np.negative(decay, out=decay)
     np.exp(decay, out=decay)
-    may_underflow = not np.minimum.reduce(decay) > 1e6 * _TINY[x.dtype]  # a weight may follow
+    smallest = float(np.minimum.reduce(decay))
     log1p = np.log1p(decay, out=scratch_like(x))
     above = np.greater_equal(x, 0, out=scratch_like(x))
     below = np.subtract(1, above, out=scratch_like(x))
-    return Logistic(x, decay, log1p, above, below, may_underflow)
+    return Logistic(x, decay, log1p, above, below, smallest)

@@ -234,11 +234,14 @@ class Picked(Operand):
         super().__init__(name, array, lead)
         after = math.prod(array.shape[class_axis + 1 :])  # elements from one class to the next
         before = labels.size // max(1, after)
-        starts = np.arange(before) * (array.shape[class_axis] * after)
-        if after != 1:
-            starts = np.add.outer(starts, np.arange(after))
-        self.positions = labels.astype(np.intp) * after  # of what is picked, in C order
-        self.positions += starts.reshape(lead)
+        row = array.shape[class_axis] * after
+        starts = np.arange(0, max(1, row) * before, max(1, row))
+        # Where, in C order, what is picked lies.
+        if after == 1:
+            self.positions = labels.astype(np.intp, copy=False) + starts.reshape(lead)
+        else:
+            self.positions = labels.astype(np.intp) * after
+            self.positions += np.add.outer(starts, np.arange(after)).reshape(lead)
 
     @property
     def is_broadcast(self) -> bool:

@@ -26,7 +26,8 @@ __all__ = [
 
 _UNIT = Interval(0.0, 1.0)
 _FLOOR = -100.0  # of both logarithms, as in torch
-_SMALL_LOG = -60.0  # of x: 1/x² is within a hundredfold of float32's range
+_SMALL_LOG = -60.0  # of x: 1/x² leaves float32's range
+_SMALL_DECAY = 1e-32  # of e^-|x|: with a pos_weight, it may leave it
 
 
 class _Logs(NamedTuple):
@@ -340,15 +341,14 @@ class BCEWithLogitsLoss(Loss):
 
     def _forward(self, x: Array, y: Array, p: Array | None = None) -> tuple[Array, Any]:
         parts = numerics.logistic(x)
-        if parts.may_underflow and x.dtype == np.float32:
-            # float64 has the range: e^-|x| keeps its digits, and a pos_weight may multiply it.
-            x, y = x.astype(np.float64), y.astype(np.float64)
-            p = None if p is None else p.astype(np.float64)
+        if p is not None and x.dtype == np.float32 and not parts.smallest > _SMALL_DECAY:
+            # A pos_weight multiplies what float32 has no digits of: float64 has the range.
+            x, y, p = x.astype(np.float64), y.astype(np.float64), p.astype(np.float64)
             parts = numerics.logistic(x)
         near, far = self._shares(parts, y, p)
         # Each side of zero has one of the two logarithms linear: near · x + (1 - y + p y) log(1 + z).
         losses = np.multiply(x, near, out=scratch_like(x))
-        if parts.may_underflow:
+        if not parts.smallest > 0:
             losses[near == 0] = 0  # 0 · inf
         if p is None:
             losses += parts.log1p

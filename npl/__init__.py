@@ -17,7 +17,8 @@ from npl.autodiff import (
     vjp,
 )
 from npl.engine import Loss, get_num_threads, set_num_threads
-from npl.losses.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
+from npl.losses.binary_cross_entropy import BCELoss
+from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.nll import NLLLoss
 

@@ -3,7 +3,8 @@
 >>> import npl.functional as F
 """
 
-from npl.losses.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_with_logits
+from npl.losses.binary_cross_entropy import binary_cross_entropy
+from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from npl.losses.cross_entropy import cross_entropy
 from npl.losses.nll import nll_loss
 

@@ -1,10 +1,9 @@
 """Transforms of losses and functions: gradients, products, Hessians, and their check."""
 
 from npl.autodiff.checking import check_grads
+from npl.autodiff.hessians import hessian, hessian_diag
 from npl.autodiff.transforms import (
     grad,
-    hessian,
-    hessian_diag,
     hvp,
     jvp,
     value_and_grad,

@@ -37,3 +37,10 @@ def broadcast_weight(loss: str, name: str, value: ArrayLike, shape: tuple[int, .
             loss, name, weight.shape, f"losses of shape {shape}", f"broadcastable to {shape}"
         )
     return weight
+
+
+def own_weight(loss: str, weight: ArrayLike | None, shape: tuple[int, ...]) -> Array | None:
+    """Return a loss's `weight`, one per element, broadcast to the kernels' lead shape."""
+    if weight is None:
+        return None
+    return np.broadcast_to(broadcast_weight(loss, "weight", weight, shape), shape or (1,))

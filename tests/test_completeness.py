@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 
@@ -72,4 +73,9 @@ def test_the_old_names_of_a_reduction(
     with pytest.warns(UserWarning, match=f"please use reduction='{reduction}' instead") as seen:
         made = loss(size_average=size_average, reduce=reduce, reduction="sum")
     assert made.reduction == reduction
+    assert seen[0].filename == __file__
+    case = next(case for case in CASES if case.loss is loss)
+    arguments = case.sample(np.random.default_rng(0), np.float64, 3)
+    with pytest.warns(UserWarning, match="will be deprecated") as seen:
+        case.function(*arguments, size_average=size_average, reduce=reduce)
     assert seen[0].filename == __file__

@@ -309,7 +309,7 @@ TRANSFORMS = [
         Y,
         np.ones(4),
         raises=TypeError,
-        says="CrossEntropyLoss: weight is <traced argument 2 of shape (4,)>, but the loss has no "
+        says="CrossEntropyLoss: weight is argument 2, which is to be differentiated, but the loss has no "
         "derivative with respect to it. To hold it constant, pass it by keyword or close over it.",
     ),
     *[

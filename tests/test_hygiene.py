@@ -208,3 +208,27 @@ def test_threads_from_the_environment() -> None:
             check=False,
         )
         assert shown in result.stdout + result.stderr
+
+
+def test_a_helper_that_cannot_start_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    x, y = np.zeros((400_000, 4)), np.zeros(400_000, int)
+    expected = npl.grad(npl.CrossEntropyLoss())(x, y)
+    started = ThreadPoolExecutor._adjust_thread_count
+    calls = []
+
+    def sometimes(self: ThreadPoolExecutor) -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise RuntimeError("can't start new thread")
+        started(self)
+
+    threads = npl.get_num_threads()
+    try:
+        npl.set_num_threads(4)
+        monkeypatch.setattr(ThreadPoolExecutor, "_adjust_thread_count", sometimes)
+        np.testing.assert_array_equal(npl.grad(npl.CrossEntropyLoss())(x, y), expected)
+    finally:
+        npl.set_num_threads(threads)
+    assert len(calls) > 1

@@ -172,3 +172,9 @@ def test_smoothing_is_not_rounded_to_the_precision_of_its_argument() -> None:
 @pytest.mark.parametrize("function", [F.cross_entropy, F.nll_loss])
 def test_no_classes_and_no_labels(function) -> None:
     assert np.isnan(function(np.zeros((2, 0)), np.full(2, -100)))
+
+
+def test_a_jvp_keeps_what_only_its_factors_overflow() -> None:
+    tiny, one = np.array([1e-40], F4), np.array([1], F4)
+    _, change = npl.jvp(npl.BCELoss(), (tiny, one), (np.array([1e-10], F4), None))
+    np.testing.assert_allclose(change, -1e-10 / float(tiny[0]), rtol=1e-6)

@@ -42,7 +42,7 @@ class WritesToItsInput(npl.CrossEntropyLoss):
 
 
 class LargerValue(npl.CrossEntropyLoss):
-    def _forward(self, *operands: Any, **none: Any) -> Any:
+    def _forward(self, *operands: Any, **_: Any) -> Any:
         losses, saved = super()._forward(*operands)
         return losses * (1 + 1e-6), saved
 
@@ -50,13 +50,13 @@ class LargerValue(npl.CrossEntropyLoss):
 class RoundsTheTail(npl.CrossEntropyLoss):
     """The textbook formula: log of a rounded probability."""
 
-    def _forward(self, *operands: Any, **none: Any) -> Any:
+    def _forward(self, *operands: Any, **_: Any) -> Any:
         losses, saved = super()._forward(*operands)
         return -np.log(np.exp(-losses)), saved
 
 
 class DependsOnOrder(npl.CrossEntropyLoss):
-    def _forward(self, *operands: Any, **none: Any) -> Any:
+    def _forward(self, *operands: Any, **_: Any) -> Any:
         losses, saved = super()._forward(*operands)
         return losses * np.linspace(1, 1 + 1e-6, len(losses)), saved
 

@@ -105,11 +105,6 @@ class TransformedCall(Call):
     def bind(self, arrays: Arrays) -> Callable[..., Any]:
         """Return the function of the operands alone, everything else held."""
 
-    def weighted(self, arrays: Arrays, cotangent: Array) -> Callable[..., Any]:
-        """Return the function whose value is `sum(cotangent * value)`, for a value that is no scalar."""
-        f = self.bind(arrays)
-        return lambda *operands: np.sum(cotangent * f(*operands))
-
     def value(self, arrays: Arrays) -> Any:
         return self.bind(arrays)(*arrays[: self.operands])
 
@@ -137,15 +132,16 @@ class TransformedCall(Call):
     ) -> Sequence[Array]:
         numbers = tuple(sorted({*which, *wrt}))
         given = dict(zip(which, vectors, strict=True))
-        f = self.weighted(arrays, cotangent) if cotangent.ndim else self.bind(arrays)
-        f, chosen = self._hold(f, arrays, numbers)
+        f, chosen = self._hold(self.bind(arrays), arrays, numbers)
         # An operand with no vector takes part with zeros, or npl.hvp would leave its product out.
         products = npl.hvp(
-            f, chosen, tuple(given.get(i, np.zeros_like(arrays[i])) for i in numbers)
+            f,
+            chosen,
+            tuple(given.get(i, np.zeros_like(arrays[i])) for i in numbers),
+            cotangent=cotangent,
         )
-        scale = 1.0 if cotangent.ndim else float(cotangent)
         by_operand = dict(zip(numbers, products, strict=True))
-        return [by_operand[i] if scale == 1 else by_operand[i] * scale for i in wrt]
+        return [by_operand[i] for i in wrt]
 
     def _hold(
         self, f: Callable[..., Any], arrays: Arrays, wrt: tuple[int, ...]
@@ -187,7 +183,7 @@ class LossCall(TransformedCall):
         self.operands = operands
         self.is_reduced = loss.reduction != "none"
         self.loss, self.names = loss, names
-        self._value_and_grad = npl.value_and_grad(loss)  # type: ignore[arg-type]  # it is callable
+        self._value_and_grad = npl.value_and_grad(loss)
         fields = {field.name for field in dataclasses.fields(loss)}  # type: ignore[arg-type]
         self._options = {name: getattr(loss, name) for name in fields}
         by_class = fields - {"normalizer"} if are_options else set()
@@ -199,18 +195,15 @@ class LossCall(TransformedCall):
         self._positional = operands - len(self._operand_options)
 
     def bind(self, arrays: Arrays) -> Callable[..., Any]:
-        return self._function(arrays, {}, {})
+        options = {name: arrays[i] for i, name in self._held_options}
+        keywords = {name: arrays[i] for i, name in self._keywords}
 
-    def weighted(self, arrays: Arrays, cotangent: Array) -> Callable[..., Any]:
-        # A sum with the cotangent as sample weights is the same function, and one pass of NPL.
-        weight = cotangent
-        for i, name in self._keywords:
-            if name == "sample_weight":
-                own = arrays[i]
-                if own.ndim == 1 and cotangent.ndim > 1 and own.shape[0] == cotangent.shape[0]:
-                    own = own.reshape(-1, *(1,) * (cotangent.ndim - 1))  # one per sample
-                weight = weight * own
-        return self._function(arrays, {"reduction": "sum"}, {"sample_weight": weight})
+        def f(*operands: Any) -> Any:
+            own = options | {name: operands[i] for i, name in self._operand_options}
+            loss = type(self.loss)(**(self._options | own)) if own else self.loss
+            return loss(*operands[: self._positional], **keywords)
+
+        return f
 
     def value_and_grad(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Sequence[Array]]:
         if wrt == (0,) and not self._operand_options and not self._held_options:
@@ -218,19 +211,6 @@ class LossCall(TransformedCall):
             value, gradient = self._value_and_grad(*arrays[: self._positional], **keywords)
             return value, (gradient,)
         return super().value_and_grad(arrays, wrt)
-
-    def _function(
-        self, arrays: Arrays, options: dict[str, Any], keywords: dict[str, Any]
-    ) -> Callable[..., Any]:
-        options = {name: arrays[i] for i, name in self._held_options} | options
-        keywords = {name: arrays[i] for i, name in self._keywords} | keywords
-
-        def f(*operands: Any) -> Any:
-            own = options | {name: operands[i] for i, name in self._operand_options}
-            loss = type(self.loss)(**(self._options | own)) if own else self.loss
-            return loss(*operands[: self._positional], **keywords)  # type: ignore[operator]
-
-        return f
 
 
 @lru_cache(maxsize=1024, typed=True)

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from npl.autodiff.arguments import (
@@ -128,7 +129,7 @@ def vjp(
     array([[ -1.,   0.],
            [  0., -10.]])
     """
-    call = trace("vjp", f, args, kwargs, traceable(args))
+    call = trace("vjp", f, args, kwargs, traceable(args), may_hold=True)
     numbers = [n for n in range(len(args)) if call.differentiable(n)]
     wrt = differentiable_operands("vjp", call, numbers)
 
@@ -153,7 +154,7 @@ def jvp(
         A loss or a function that returns one, of any reduction.
     args : sequence
         The positional arguments.
-    tangents : array_like or sequence
+    tangents : ndarray or sequence
         One per argument, of its shape; None, or a missing one at the end, holds the argument fixed.
         A single array belongs to the first argument.
 
@@ -168,18 +169,30 @@ def jvp(
     return call.problem.value(), call.problem.jvp(call.per_operand(vectors))
 
 
-def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Any, **kwargs: Any) -> Any:
+def hvp(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    vectors: Any,
+    *,
+    cotangent: ArrayLike | None = None,
+    **kwargs: Any,
+) -> Any:
     """Return the Hessian of a scalar function times `vectors`.
 
     Parameters
     ----------
     f : callable
-        A loss or a function that returns one, with a scalar value.
+        A loss or a function that returns one.
     args : sequence
         The positional arguments.
-    vectors : array_like or sequence
+    vectors : ndarray or sequence
         One per argument, of its shape; None, or a missing one at the end, is zero and keeps that
         argument out of the Hessian. A single array belongs to the first argument.
+    cotangent : array_like, optional
+        Of the value's shape: the function is then `sum(cotangent * value)`. Needed where the value is
+        no scalar.
+    **kwargs
+        Passed on to `f`.
 
     Returns
     -------
@@ -196,9 +209,13 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Any, **kwargs: Any)
     """
     by_argument, single = vectors_per_argument("hvp", "vectors", args, vectors)
     numbers = list(by_argument)
-    call = trace_scalar("hvp", f, args, kwargs, numbers)
+    if cotangent is None:
+        call, weight = trace_scalar("hvp", f, args, kwargs, numbers), np.array(1.0)
+    else:
+        call = trace("hvp", f, args, kwargs, numbers)
+        weight = checked_vector("hvp", "cotangent", cotangent, value_shape(call))
     wrt = differentiable_operands("hvp", call, numbers)
-    products = call.problem.hvp(1.0, call.per_operand(by_argument), wrt)
+    products = call.problem.hvp(weight, call.per_operand(by_argument), wrt)
     result = {n: call.per_argument(wrt, products, n) for n in numbers}
     if single:
         return result[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -40,16 +39,19 @@ class Interval:
 
 def _as_array(loss: str, name: str, value: ArrayLike) -> Array:
     """Return an array as it is; lists and Python numbers as float64."""
-    if hasattr(type(value), "__npl_loss__"):
-        raise TypeError(
-            f"{loss}: {name} is {value!r}, but the loss has no derivative with respect to it. To hold "
-            "it constant, pass it by keyword or close over it."
-        )
+    hold = getattr(type(value), "__npl_hold__", None)
+    if hold is not None:
+        value = hold(value, loss, name)
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
-    if isinstance(value, list | tuple | int | float):
-        return np.asarray(value, dtype=np.float64)
-    return np.asarray(value)
+    try:
+        if isinstance(value, list | tuple | int | float):
+            return np.asarray(value, dtype=np.float64)
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{loss}: {name} ({type(value).__name__}) is no array of real numbers: {error}."
+        ) from None
 
 
 def floats(loss: str, name: str, value: ArrayLike) -> Array:
@@ -89,7 +91,8 @@ def indices(loss: str, name: str, value: ArrayLike) -> Array:
     TypeError
         For floats: class indices given as floats are nearly always a slip in loading them.
     """
-    array = np.asarray(value)
+    # A list of Python ints stays one of integers here.
+    array = np.asarray(value) if isinstance(value, list | tuple) else _as_array(loss, name, value)
     if array.dtype.kind in "iub" or array.size == 0:
         return array
     hint = f" Did you mean {name}.astype(np.int64)?" if array.dtype.kind == "f" else ""
@@ -147,12 +150,3 @@ def number(loss: str, name: str, value: object, interval: Interval) -> None:
 def position(index: tuple[Any, ...]) -> str:
     """Return an index as a reader would type it: `[3]`, `[0, 2]`; nothing for a scalar."""
     return f"[{', '.join(str(int(i)) for i in index)}]" if index else ""
-
-
-def only_known(loss: str, given: Mapping[str, object], known: tuple[str, ...]) -> None:
-    """Raise for a keyword that the call of a loss does not take."""
-    for name in given:
-        if name not in known:
-            raise TypeError(
-                f"{loss}: unexpected keyword {name!r}; a call takes {', '.join(known)}."
-            )

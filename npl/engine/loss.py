@@ -63,13 +63,14 @@ class Loss(ABC):
     normalizer: float | None
     empty: Empty
 
-    # What `loss(...)` takes besides its operands.
-    call_keywords = ("sample_weight", "normalizer")
-
     @property
     def name(self) -> str:
         """The name that messages begin with."""
         return type(self).__name__
+
+    @abstractmethod
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return the value; a subclass has the literal signature, and hands over to `_evaluate`."""
 
     # ------------------------------------------------------------------ what an author writes
 
@@ -82,7 +83,7 @@ class Loss(ABC):
         """
 
     @abstractmethod
-    def _forward(self, *operands: Any, **none: Any) -> tuple[Array, Any]:
+    def _forward(self, *operands: Any, **_: Any) -> tuple[Array, Any]:
         """Return the losses (n,) of a block, and what the derivatives need.
 
         Operands come as (n,) or (n, C) and must not be written to. What is saved belongs to the one

@@ -16,7 +16,6 @@ import numpy as np
 from npl.engine import threads
 from npl.engine.arguments import Array, position
 from npl.engine.operands import Operand, Sink, load
-from npl.engine.scratch import scratch_like
 from npl.engine.threads import Block
 
 if TYPE_CHECKING:
@@ -139,8 +138,9 @@ class Problem:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
             along = self._load_tangents(arranged, block, part)
-            gradients = [None if v is None else scratch_like(v) for v in along]
-            self.loss._grad(saved, np.ones(len(losses), self.dtype), gradients)
+            # In float64: a slope may be out of float32's range, and its product with the tangent not.
+            gradients = [None if v is None else np.empty_like(v, np.float64) for v in along]
+            self.loss._grad(saved, np.ones(len(losses)), gradients)
             change = np.zeros(len(losses), np.float64)
             for gradient, tangent in zip(gradients, along, strict=True):
                 if gradient is not None and tangent is not None:
@@ -323,7 +323,8 @@ class Problem:
         raise AssertionError("no value outside its domain")
 
 
-# A kernel of rows holds two or three arrays of its block's size, an elementwise one a dozen.
+# How many more arrays of its block's size an elementwise kernel holds than one of rows: a dozen, not
+# two or three.
 _ELEMENTWISE_ARRAYS = 4
 _INDEX = np.dtype(np.intp)
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)

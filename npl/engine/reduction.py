@@ -13,6 +13,7 @@ One rule for every loss: the weighted losses are summed, and
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 
 import numpy as np
@@ -31,9 +32,17 @@ def legacy_reduction(
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction='{kept}' instead.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=_caller_level(),
     )
     return kept
+
+
+def _caller_level() -> int:
+    """Return the `stacklevel` of the first caller outside the core: of a class or of a function form."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("npl."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def sample_weights(
@@ -133,9 +142,10 @@ def checked_normalizer(loss: str, reduction: Reduction, normalizer: float) -> fl
             "divided. Did you mean reduction='mean'?"
         )
     wanted = f"{loss}: normalizer is {normalizer!r}; it must be a finite number, 0 or above."
-    if isinstance(normalizer, bool | str | list | tuple):
+    number = np.asarray(normalizer)
+    if number.size != 1 or number.dtype.kind not in "iuf":
         raise TypeError(wanted)
-    value = float(normalizer)
+    value = float(number.item())
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(wanted)
     return value

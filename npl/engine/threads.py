@@ -13,7 +13,7 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -150,6 +150,7 @@ def run(parts: list[Block], work: Callable[[Block], T], *, serial: bool = False)
     results: dict[int, T] = {}
     errors: dict[int, Exception] = {}
     ticket = itertools.count()
+    all_done = threading.Event()
 
     def worker() -> None:
         with np.errstate(all="ignore"):
@@ -159,14 +160,17 @@ def run(parts: list[Block], work: Callable[[Block], T], *, serial: bool = False)
                         results[i] = work(parts[i])
                 except Exception as error:
                     errors[i] = error
+                if len(results) + len(errors) == len(parts):
+                    all_done.set()
 
-    futures: list[Future[None]] = []
-    with contextlib.suppress(RuntimeError):  # at interpreter shutdown, this thread does it all
-        futures += [_pool.executor().submit(worker) for _ in range(helpers)]
+    # A helper that cannot start (at interpreter shutdown, at a limit of threads) is done without: what
+    # is waited for are the blocks, whoever takes them.
+    with contextlib.suppress(RuntimeError):
+        for _ in range(helpers):
+            _pool.executor().submit(worker)
     worker()
-    for future in futures:
-        if not future.cancel():  # one that never started has nothing left to do
-            future.result()
+    if parts:
+        all_done.wait()
     if errors:
         raise errors[min(errors)]
     return [results[i] for i in range(len(parts))]

@@ -33,8 +33,8 @@ class BCEWithLogitsLoss(Loss):
     Parameters
     ----------
     weight : array_like, optional
-        Rescales the losses; broadcasts to their shape by NumPy's rules. A weight of 0 removes the
-        element.
+        Rescales the losses; broadcasts to their shape by NumPy's rules. An element of weight 0
+        adds nothing to the value and gets a zero gradient, whatever it holds; the mean counts it.
     size_average, reduce : bool, optional
         Deprecated, as in torch: they override `reduction`, with a warning.
     reduction : {"mean", "sum", "none", "batchmean"}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
+import math
 import os
 from pathlib import Path
 
@@ -60,7 +61,6 @@ def train_and_report(options: argparse.Namespace, ranks: Ranks, device: torch.de
     if not first:
         return
     print(report.table(runs))
-    options.out.mkdir(parents=True, exist_ok=True)
     suffix = "-ddp" if options.ddp else ""
     stem = options.out / f"lenet-{options.data}-{options.loss}{suffix}"
     folders = ("data_dir", "out")  # stay out of the record: they are the user's own
@@ -88,13 +88,19 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--data-dir", type=Path, help="folder of IDX files; else $NPL_DATA_DIR, the user's cache")
     add("--epochs", type=_count, default=5, help="passes over the training set (%(default)s)")
     add("--batch-size", type=_count, default=128, help="of all processes together (%(default)s)")
-    add("--lr", type=float, default=1e-3, help="learning rate of Adam (%(default)s)")
+    add("--lr", type=_rate, default=1e-3, help="learning rate of Adam (%(default)s)")
     add("--seed", type=int, default=0, help="of weights and order of samples (%(default)s)")
     add("--limit", type=_count, help="train on the first LIMIT samples (all)")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: cuda if any")
     add("--ddp", action="store_true", help="several processes: torchrun's, else 2, or one per GPU")
     add("--out", type=Path, default=Path("runs"), help="folder for what is written (%(default)s)")
     options = parser.parse_args(argv)
+    try:  # before the training, not after it
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"argument --out: {options.out} cannot be a folder ({error.strerror})")
+    if options.data_dir is not None and not options.data_dir.is_dir():
+        parser.error(f"argument --data-dir: {options.data_dir} is no folder")
     if options.device == "auto":
         options.device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -102,6 +108,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     if not options.ddp and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         parser.error("started as one of several processes; add --ddp to train with all of them")
     return options
+
+
+def _rate(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number above 0")
+    return number
 
 
 def _count(text: str) -> int:

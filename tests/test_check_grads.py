@@ -76,3 +76,21 @@ def test_a_hessian_vector_product_of_several_losses() -> None:
     each = npl.hvp(npl.CrossEntropyLoss(reduction="none"), (X, Y), v, cotangent=weight)
     summed = npl.hvp(npl.CrossEntropyLoss(reduction="sum"), (X, Y), v, sample_weight=weight)
     np.testing.assert_array_equal(each, summed)
+
+
+class Columnar:
+    """Stands for pandas and its like: no array, but one says so."""
+
+    def __init__(self, values: object) -> None:
+        self._values = values
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return np.asarray(self._values, dtype)
+
+
+def test_what_turns_into_an_array_is_one() -> None:
+    _, pullback = npl.vjp(npl.CrossEntropyLoss(), Columnar(X), Columnar(Y))
+    np.testing.assert_array_equal(pullback(1.0)[0], npl.grad(npl.CrossEntropyLoss())(X, Y))
+    assert pullback(1.0)[1] is None
+    with pytest.raises(AssertionError):
+        npl.check_grads(LargerGradient(), (Columnar(X), Columnar(Y)))

@@ -6,6 +6,14 @@
 The values and derivatives are computed by NPL in NumPy, on the CPU; the tensors may be on any device.
 """
 
+try:
+    import torch as _torch  # noqa: F401 (whether it is there)
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        'npl.adapters.torch needs PyTorch. Did you mean pip install "npl-losses[torch]"?',
+        name="torch",
+    ) from error
+
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.modules import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
 

@@ -51,11 +51,25 @@ def evaluate(
             names.append(name)
     tensors, dtype = computable(tensors)
     if is_opaque(tensors):
+        _check_devices(loss.__name__, names, tensors)
         call = compiled.describe(loss.__name__, names, count, options)
         value = compiled.evaluate(call, count, options["reduction"] != "none", tensors)
     else:
         value = functions.evaluate(loss_call(loss, tuple(names), count, **options), tensors)
     return value if dtype is None else value.to(dtype)
+
+
+def _check_devices(loss: str, names: Sequence[str], tensors: Sequence[Tensor]) -> None:
+    """Raise if some tensors have no data (meta) and others have: there is nothing to compute with."""
+    meta = [
+        name for name, tensor in zip(names, tensors, strict=True) if tensor.device.type == "meta"
+    ]
+    if meta and len(meta) < len(names):
+        places = ", ".join(f"{n} on {t.device}" for n, t in zip(names, tensors, strict=True))
+        raise RuntimeError(
+            f"{loss}: {' and '.join(meta)} on the meta device, which holds no data, beside others that "
+            f"have it ({places}). Move all of them to one device."
+        )
 
 
 def constant(loss: str, name: str, value: Any) -> Tensor:

@@ -16,12 +16,9 @@ Argnums = int | Sequence[int]
 
 
 def traceable(args: Sequence[Any]) -> list[int]:
-    """Return the positional arguments that may have a derivative: arrays, lists, floats."""
-    return [
-        i
-        for i, arg in enumerate(args)
-        if isinstance(arg, np.ndarray | np.generic | list | tuple | float)
-    ]
+    """Return the positional arguments that may have a derivative: arrays of any kind, not options."""
+    options = bool | np.bool_ | int | np.integer | str | None
+    return [i for i, arg in enumerate(args) if not isinstance(arg, options)]
 
 
 def given_argnums(transform: str, argnums: Argnums) -> tuple[list[int], bool]:

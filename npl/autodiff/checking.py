@@ -87,7 +87,7 @@ def check_grads(
         for index in np.ndindex(exact[n].shape):
             unit = np.zeros(exact[n].shape)
             unit[index] = 1
-            expected[index], noise[index] = _directional(scalar, exact, {n: unit})
+            expected[index], noise[index] = _directional(scalar, exact, {n: unit}, f"argument {n}")
         _compare(f"gradient of argument {n}", gradients[n], expected, noise, rtol)
     if order == 2:
         vectors = {n: rng.standard_normal(exact[n].shape) for n in numbers}
@@ -99,12 +99,12 @@ def check_grads(
                 result = vjp(f, *point, **kwargs)[1](cotangent)[which]
                 return np.asarray(result)
 
-            expected, noise = _directional(gradient, exact, vectors)
+            expected, noise = _directional(gradient, exact, vectors, "an argument")
             _compare(f"Hessian-vector product of argument {n}", products[n], expected, noise, rtol)
 
 
 def _directional(
-    f: Callable[..., Array], args: Sequence[Any], direction: dict[int, Array]
+    f: Callable[..., Array], args: Sequence[Any], direction: dict[int, Array], what: str
 ) -> tuple[Array, Array]:
     """Return the derivative of `f` along a direction by differences, and its estimated error [1]_.
 
@@ -138,8 +138,8 @@ def _directional(
         step /= 2
     if best is None or least is None:
         raise ValueError(
-            "check_grads: an argument lies on the edge of its domain; move it inside, or leave it out "
-            "of argnums."
+            f"check_grads: {what} lies on the edge of its domain; move it inside, or leave it out of "
+            "argnums."
         )
     return best, least
 

@@ -95,9 +95,9 @@ class CrossEntropyLoss(Loss):
     gradient, and a loss of $+\infty$ if it is the target. At logits of $+\infty$ the probability is
     shared among them. A row of $-\infty$ alone has no softmax and is NaN.
 
-    **Accuracy.** Value, gradient and Hessian-vector product are within a few ulp of the exact
-    result, small ones included: at logits (20, 0) the loss is 2.06e-9 in float32, not 0. Each
-    exponential of a rounded difference $d$ contributes $(1 + |d|)$ ulp.
+    **Accuracy.** Each exponential of a rounded difference $d$ of logits is within $(1 + |d|)$ ulp,
+    and value, gradient and Hessian-vector product add a few ulp to that, small results included: at
+    logits (20, 0) the loss is 2.06e-9 in float32, not 0.
 
     References
     ----------

@@ -118,3 +118,11 @@ def test_hooks_on_saved_tensors_see_all_that_is_kept():
 
     recomputed = torch.utils.checkpoint.checkpoint(run, x, use_reentrant=False)
     torch.testing.assert_close(torch.autograd.grad(recomputed, x), torch.autograd.grad(run(x), x))
+
+
+@pytest.mark.parametrize("name", ["target", "weight"])
+def test_a_meta_tensor_beside_one_with_data_is_refused(name: str) -> None:
+    tensors = {"target": torch.tensor([0, 1]), "weight": torch.ones(3)}
+    tensors[name] = tensors[name].to("meta")
+    with pytest.raises(RuntimeError, match=f"CrossEntropyLoss: {name} on the meta device"):
+        F.cross_entropy(torch.zeros(2, 3), **tensors)

@@ -28,7 +28,9 @@ class _Options:
     def _set_options(
         self, loss: Callable[..., npl.Loss], normalizer: Any, empty: str, **options: Any
     ) -> None:
-        loss(reduction=self.reduction, empty=empty, **options)  # raises for what it does not know
+        # Raises for what it does not know; a tensor's value is looked at when it is used, not before.
+        number = None if isinstance(normalizer, Tensor) else normalizer
+        loss(reduction=self.reduction, normalizer=number, empty=empty, **options)
         self.normalizer, self.empty = normalizer, empty
 
     def _own_normalizer(self, normalizer: Any) -> Any:

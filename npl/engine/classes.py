@@ -78,7 +78,7 @@ def class_labels(
     if labels.dtype.kind == "b":
         labels = labels.view(np.uint8)
     # Seen as unsigned, a negative label is larger than any class: one look finds both ends.
-    unsigned = labels.view(labels.dtype.str.replace("i", "u"))
+    unsigned = labels.view(f"{labels.dtype.byteorder}u{labels.itemsize}")
     in_range = np.maximum.reduce(unsigned, None) < layout.classes
     if in_range and not 0 <= ignore_index < layout.classes:
         return Labels(labels, None)

@@ -158,3 +158,11 @@ def test_normalizer_and_empty_of_the_module():
     assert adapter.CrossEntropyLoss(empty="zero")(x[:0], y[:0]) == 0
     with pytest.raises(ValueError, match="mean of nothing"):
         adapter.CrossEntropyLoss(empty="raise")(x[:0], y[:0])
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "error"), [(-1.0, ValueError), ("a", TypeError), (float("nan"), ValueError)]
+)
+def test_a_normalizer_is_checked_at_construction(normalizer: object, error: type) -> None:
+    with pytest.raises(error, match="normalizer"):
+        adapter.BCELoss(normalizer=normalizer)

@@ -62,8 +62,7 @@ def logits_and_labels(
     """Return random logits and labels.
 
     The hard rows: right with a margin of 20, 40 and 80, wrong by 20, undecided, and far from zero. A margin
-    of 80 is as far as float32 goes: of exp(-100) it holds five bits, and then a sum over a thousand classes
-    is 2 % off, whoever adds them up.
+    of 80 is as far as errors in eps say something of float32: of exp(-100) it holds five bits.
     """
     logits = 3 * rng.standard_normal(shape, dtype)
     labels = rng.integers(0, shape[1], shape[0])

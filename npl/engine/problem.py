@@ -9,7 +9,7 @@ that of the blocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 class _OutsideDomain(Exception):
     """A block holds a value for which the loss is not defined."""
+
+
+_Out: TypeAlias = Sequence[Array | None]  # per operand where to write, None where nothing is wanted
 
 
 class _Part(NamedTuple):
@@ -97,37 +100,14 @@ class Problem:
 
     def value_and_grad(self, wrt: Sequence[int]) -> tuple[Any, list[Array]]:
         """Return the reduced value and its gradient with respect to the operands `wrt`, in one pass."""
-        sinks = self._sinks(wrt)
-
-        def work(block: Block) -> float:
-            part = self._load(block)
-            losses, saved = self.loss._forward(*part.operands)
-            total = self._collect(block, losses, part, None)
-            c = self._coefficients(part, 1.0, len(losses))
-            out = self._open(sinks, block, part)
-            self.loss._grad(saved, c, out)
-            self._close(sinks, block, out)
-            return total
-
-        value = self._result(self._run(work, sinks), None, self.nothing)
-        return value, [sinks[i].finish() for i in wrt]
+        totals, gradients = self._differentiate(self._gradient, 1.0, wrt, with_value=True)
+        return self._result(totals, None, self.nothing), gradients
 
     def vjp(self, cotangent: Any, wrt: Sequence[int]) -> list[Array]:
         """Return the cotangent (of the value's shape) pulled back to the operands `wrt`."""
         if self.denominator is None:
             return self._summed(cotangent).vjp(1.0, wrt)
-        sinks = self._sinks(wrt)
-
-        def work(block: Block) -> None:
-            part = self._load(block)
-            losses, saved = self.loss._forward(*part.operands)
-            c = self._coefficients(part, cotangent, len(losses))
-            out = self._open(sinks, block, part)
-            self.loss._grad(saved, c, out)
-            self._close(sinks, block, out)
-
-        self._run(work, sinks)
-        return [sinks[i].finish() for i in wrt]
+        return self._differentiate(self._gradient, cotangent, wrt)[1]
 
     def jvp(self, tangents: Sequence[Array | None]) -> Any:
         """Return the change of the value along one tangent per operand (None: it stays)."""
@@ -158,20 +138,12 @@ class Problem:
         """Return the Hessian of `sum(cotangent · value)` times one vector per operand (None: zero)."""
         if self.denominator is None:
             return self._summed(cotangent).hvp(1.0, vectors, wrt)
-        sinks = self._sinks(wrt)
         arranged = self._arrange(vectors)
 
-        def work(block: Block) -> None:
-            part = self._load(block)
-            losses, saved = self.loss._forward(*part.operands)
-            c = self._coefficients(part, cotangent, len(losses))
-            v = self._load_tangents(arranged, block, part)
-            out = self._open(sinks, block, part)
-            self.loss._hvp(saved, c, v, out)
-            self._close(sinks, block, out)
+        def product(block: Block, part: _Part, saved: Any, c: Array, out: _Out) -> None:
+            self.loss._hvp(saved, c, self._load_tangents(arranged, block, part), out)
 
-        self._run(work, sinks)
-        return [sinks[i].finish() for i in wrt]
+        return self._differentiate(product, cotangent, wrt)[1]
 
     def hessian_diag(self, cotangent: Any, which: int) -> Array:
         """Return the diagonal of the Hessian of `sum(cotangent · value)` with respect to one operand.
@@ -194,6 +166,36 @@ class Problem:
         return sinks[which].finish()
 
     # ------------------------------------------------------------------ around a pass
+
+    def _differentiate(
+        self,
+        derive: Callable[[Block, _Part, Any, Array, _Out], None],
+        cotangent: Any,
+        wrt: Sequence[int],
+        *,
+        with_value: bool = False,
+    ) -> tuple[list[float], list[Array]]:
+        """Take each block forward and back: `derive` writes what is asked for per operand of `wrt`.
+
+        Returns the blocks' sums of losses, if wanted, and a derivative for each of `wrt`.
+        """
+        sinks = self._sinks(wrt)
+
+        def work(block: Block) -> float:
+            part = self._load(block)
+            losses, saved = self.loss._forward(*part.operands)
+            total = self._collect(block, losses, part, None) if with_value else 0.0
+            c = self._coefficients(part, cotangent, len(losses))
+            out = self._open(sinks, block, part)
+            derive(block, part, saved, c, out)
+            self._close(sinks, block, out)
+            return total
+
+        totals = self._run(work, sinks)
+        return totals, [sinks[i].finish() for i in wrt]
+
+    def _gradient(self, block: Block, part: _Part, saved: Any, c: Array, out: _Out) -> None:
+        self.loss._grad(saved, c, out)
 
     def _losses_out(self) -> Array | None:
         return None if self.denominator is not None else np.zeros(self.lead, self.operands[0].dtype)

@@ -1,7 +1,7 @@
 """What mkdocs generates here: one page per loss, with a figure, so that none can be forgotten.
 
 A loss's page is its class docstring, its function's docstring, its value and derivative drawn over
-the sweep of its row in sweeps.py, and its rows of the table in differences.md.
+the sweep of its row in sweeps, and its rows of the table in differences.md.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from matplotlib.figure import Figure
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
-from sweeps import SWEEPS, Sweep
 
 import npl
 import npl.functional
 from npl.engine import Loss
+from sweeps import SWEEPS, Sweep
 
 DOCS = Path(__file__).parent
 EVERY_LOSS = "every loss"  # the first cell of a difference that all losses share
@@ -38,9 +38,9 @@ def losses() -> dict[str, type[Loss]]:
         for name, value in public.items()
         if isinstance(value, type) and issubclass(value, Loss) and value is not Loss
     }
-    _same("docs/sweeps.py", "losses of npl.__all__", set(SWEEPS), set(found))
+    _same("docs/sweeps", "losses of npl.__all__", set(SWEEPS), set(found))
     functions = {sweep.function for sweep in SWEEPS.values()}
-    _same("docs/sweeps.py", "functions of npl.functional", functions, set(npl.functional.__all__))
+    _same("docs/sweeps", "functions of npl.functional", functions, set(npl.functional.__all__))
     return found
 
 
@@ -93,7 +93,7 @@ def figure(loss: type[Loss], sweep: Sweep) -> str:
             _, gradient = npl.value_and_grad(total)(*arguments)
             slope = gradient.reshape(len(sweep.over), -1)[:, 0]
             if not (np.isfinite(value).all() and np.isfinite(slope).all()):
-                raise PluginError(f"docs/sweeps.py: {loss.__name__}, {label}: not finite there")
+                raise PluginError(f"docs/sweeps: {loss.__name__}, {label}: not finite there")
             left.plot(sweep.over, value, label=label)
             right.plot(sweep.over, slope, label=label)
         left.set_title("value")

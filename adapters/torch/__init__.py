@@ -15,7 +15,8 @@ except ModuleNotFoundError as error:
     ) from error
 
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
-from npl.adapters.torch.modules import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
+from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
 
 __all__ = [
     "BCELoss",

@@ -23,9 +23,6 @@ import npl
 from npl.adapters.torch.calls import Call, FunctionCall, LossCall, loss_call
 from npl.adapters.torch.host import arrays_of, tensor_of
 
-# The losses of one call per row of classes; all others have one per element.
-_OVER_CLASSES = ("CrossEntropyLoss", "NLLLoss")
-
 
 class Registered:
     """Something callable that a description can name, for as long as this object lives."""
@@ -140,11 +137,7 @@ def _(call: str, tensors: Sequence[Tensor]) -> Tensor:
     own = _call(call)
     shape: Sequence[int] = ()
     if not own.is_reduced and isinstance(own, LossCall):
-        first = tensors[0].shape
-        if own.name in _OVER_CLASSES:
-            shape = (*first[:1], *first[2:]) if len(first) > 1 else ()
-        else:
-            shape = torch.broadcast_shapes(first, tensors[1].shape)  # type: ignore[no-untyped-call]
+        shape = own.loss.losses_shape(*(tuple(t.shape) for t in tensors[: own.operands]))
     return tensors[0].new_empty(shape)
 
 

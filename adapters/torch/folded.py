@@ -15,10 +15,6 @@ import numpy as np
 import npl
 from npl.adapters.torch.calls import Array, Arrays, Call, LossCall, Pullback
 
-# Losses of one input and one target, whose mean divides by the number of losses that are not ignored.
-_OVER_CLASSES = (npl.CrossEntropyLoss, npl.NLLLoss)
-_ELEMENTWISE = (npl.BCELoss, npl.BCEWithLogitsLoss)
-
 
 def fold(call: Call, arrays: Arrays) -> Folded | None:
     """Return the one problem that all slices of `arrays` make, None where they make none.
@@ -28,7 +24,7 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
     if not isinstance(call, LossCall) or call.names != ("input", "target"):
         return None
     loss, (x, y) = call.loss, arrays
-    if type(loss) in _OVER_CLASSES:
+    if loss.layout == "classes":
         ignored = loss.ignore_index  # type: ignore[attr-defined]
         is_index = y.ndim < x.ndim
         if x.ndim < 2 or not (is_index or (y.shape == x.shape and y.dtype.kind == "f")):
@@ -38,7 +34,7 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
         losses = x.shape[1:2] + x.shape[3:] if x.ndim > 2 else ()
         if is_index and y.shape[1:] != losses:
             return None
-    elif type(loss) in _ELEMENTWISE and x.shape == y.shape:
+    elif loss.layout == "elementwise" and x.shape == y.shape:
         losses = x.shape[1:]
     else:
         return None
@@ -72,7 +68,7 @@ class Folded(Call):
         self._whole = _unreduced(call.loss)
         self._size, self._losses = size, losses
         # Batch and rows are one axis where a loss knows but one, and only the classes follow.
-        self._merges = type(call.loss) in _OVER_CLASSES and bool(losses)
+        self._merges = call.loss.layout == "classes" and bool(losses)
         self._denominator = {
             "none": None,
             "sum": 1,

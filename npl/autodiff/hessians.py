@@ -115,8 +115,7 @@ def _operand_block(call: TracedLoss, row: int, column: int) -> Array:
             vectors[column] = unit.reshape(columns.array.shape)
             product = rows.arrange(call.problem.hvp(1.0, vectors, [row])[0])
             own = column_index[at]
-            if rows.core > own.ndim - len(rows.lead):
-                own = own[..., None]
+            own = own.reshape(*own.shape, *(1,) * rows.core)
             dense[row_index, own] = product
     return dense.reshape(rows.array.shape + columns.array.shape)
 

@@ -98,8 +98,10 @@ class TracedLoss(_Refusing):
         """Return what the loss calls an argument; None if the loss has not seen it."""
         if argument not in self._given:
             return None
-        names = list(inspect.signature(self.problem.loss._bind).parameters)
-        return names[self._given.index(argument)]
+        place = self._given.index(argument)
+        if place < len(self.problem.operands):
+            return self.problem.operands[place].name
+        return list(inspect.signature(self.problem.loss.__call__).parameters)[place]
 
     def differentiable(self, argument: int) -> bool:
         """Whether the loss has a derivative with respect to an argument."""

@@ -120,6 +120,18 @@ def shape_mismatch(
     return ValueError(f"{loss}: {name} has shape {got}; for {reference} it must be {want}.{hint}")
 
 
+def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what shapes that fit broadcast to.
+
+    In plain arithmetic, so that the sizes may be a compiler's symbols, which NumPy does not take.
+    """
+    axes = max(len(shape) for shape in shapes)
+    padded = [(1,) * (axes - len(shape)) + tuple(shape) for shape in shapes]
+    return tuple(
+        next((size for size in sizes if size != 1), 1) for sizes in zip(*padded, strict=True)
+    )
+
+
 def choice(loss: str, name: str, value: object, allowed: tuple[str, ...]) -> None:
     """Raise unless `value` is one of the allowed names."""
     if not isinstance(value, str) or value not in allowed:

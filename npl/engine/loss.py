@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,8 @@ from npl.engine.reduction import (
     legacy_reduction,
     sample_weights,
 )
+
+Layout = Literal["elementwise", "classes", "other"]
 
 
 class Terms(NamedTuple):
@@ -35,12 +37,15 @@ class Terms(NamedTuple):
         target).
     counts : ndarray, optional
         What each loss counts for in a mean besides its sample weight; None: 1 each.
+    block_rows : int, optional
+        How many losses the kernel wants at once; None: as many as fit the caches.
     """
 
     operands: tuple[Operand, ...]
     shape: tuple[int, ...]
     weight: Array | None = None
     counts: Array | None = None
+    block_rows: int | None = None
 
 
 class Loss(ABC):
@@ -57,11 +62,16 @@ class Loss(ABC):
         What a mean divides by, unless the call says otherwise.
     empty : {"nan", "zero", "raise"}
         What the mean of nothing is.
+    layout : {"elementwise", "classes", "other"}
+        How the losses lie in the arguments, the same for all losses of a class: one per element; one
+        per row of classes, as `(N, C, d1, ...)` has them; or in a way of the loss's own.
     """
 
     reduction: Reduction
     normalizer: float | None
     empty: Empty
+
+    layout: ClassVar[Layout] = "other"
 
     @property
     def name(self) -> str:
@@ -92,7 +102,10 @@ class Loss(ABC):
 
     @abstractmethod
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
-        """Write per operand the gradient of `sum(c · losses)` into `out`; None there is not asked for."""
+        """Write per operand the gradient of `sum(c · losses)` into `out`; None there is not asked for.
+
+        To that of a shared operand (`npl.engine.operands.Shared`), here as in `_hvp`, it is added.
+        """
 
     @abstractmethod
     def _hvp(
@@ -100,13 +113,33 @@ class Loss(ABC):
     ) -> None:
         """Write per operand the Hessian of `sum(c · losses)` times `v` into `out`; None in `v` is zero."""
 
+    def _jvp(self, saved: Any, v: Sequence[Array | None], rows: int) -> Array:
+        """Return the change of each of the `rows` losses of a block along `v`; None in `v` is zero.
+
+        By default from the gradient, row by row; a loss with shared operands, whose gradients are
+        sums over rows, has its own.
+        """
+        # In float64: a slope may be out of float32's range, and its product with the tangent not.
+        gradients = [
+            None if tangent is None else np.empty_like(tangent, np.float64) for tangent in v
+        ]
+        self._grad(saved, np.ones(rows), gradients)
+        change = np.zeros(rows, np.float64)
+        for gradient, tangent in zip(gradients, v, strict=True):
+            if gradient is not None and tangent is not None:
+                gradient *= tangent
+                if not np.isfinite(np.add.reduce(gradient, None)):
+                    gradient[tangent == 0] = 0  # what does not move changes nothing: 0 · inf
+                change += gradient.reshape(rows, -1).sum(-1, np.float64)
+        return change
+
     def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
         """Write the diagonal of the Hessian of `sum(c · losses)` with respect to one operand.
 
         By default one product with each unit vector of a row, which picks the diagonal exactly.
         """
-        for column in range(out.shape[1]) if out.ndim == 2 else [None]:
-            at = Ellipsis if column is None else (Ellipsis, column)
+        for place in np.ndindex(out.shape[1:]):
+            at = (Ellipsis, *place)
             unit, product = np.zeros_like(out), np.empty_like(out)
             unit[at] = 1
             _, saved = self._forward(*operands)
@@ -126,6 +159,18 @@ class Loss(ABC):
         arguments.choice(self.name, "empty", self.empty, arguments.EMPTY_POLICIES)
         if self.normalizer is not None:
             checked_normalizer(self.name, reduction, self.normalizer)
+
+    def losses_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the losses, not reduced, of arguments of the given shapes.
+
+        For those who have no data yet: a compiler, or whoever allocates.
+        """
+        if self.layout == "classes":
+            (first, *_) = shapes
+            return (*first[:1], *first[2:]) if len(first) > 1 else ()
+        if self.layout == "elementwise":
+            return arguments.broadcast_shape(*shapes)
+        raise NotImplementedError(f"{self.name} has a layout of its own, and does not say which.")
 
     def _evaluate(
         self,
@@ -162,4 +207,5 @@ class Loss(ABC):
             factors=tuple(factor for factor in (weights, terms.weight) if factor is not None),
             denominator=divide_by,
             nothing=0.0 if self.empty == "zero" else float("nan"),
+            block_rows=terms.block_rows,
         )

@@ -1,8 +1,8 @@
 """The arrays that a loss works on, and where their gradients are written.
 
-A kernel sees every operand in one form: rows on the first axis, and on the last, where it has one,
-the row's own axis (the classes). An `Operand` knows the way from the caller's array to that form,
-and a gradient sink the way back.
+A kernel sees every operand in one form: rows on the first axis, and after it the row's own axes,
+where it has any (the classes, the features). An `Operand` knows the way from the caller's array to
+that form, and a gradient sink the way back.
 """
 
 from __future__ import annotations
@@ -75,24 +75,25 @@ class _SumSink:
     serial = True
 
     def __init__(self, operand: Operand) -> None:
-        self._dtype = operand.dtype
-        self._shape = operand.array.shape
-        aligned = (1,) * (len(operand.lead) - len(self._shape)) + self._shape
+        self._operand = operand
+        aligned = operand.aligned_shape
         self._total = np.zeros(aligned, np.float64)
         self._lost = np.zeros(aligned, np.float64)  # what the additions to `_total` rounded off
-        axes = range(len(operand.lead))
-        self._summed = [i for i in axes if aligned[i] == 1 and operand.lead[i] != 1]
+        axes = range(len(aligned))
+        whole = (*operand.lead, *operand.row_shape)
+        self._summed = [i for i in axes if aligned[i] == 1 and whole[i] != 1]
         self._kept = [i for i in axes if i not in self._summed]
 
     def open(self, block: Block, like: Array) -> Array:
         return scratch_like(like)
 
     def close(self, block: Block, gradient: Array) -> None:
-        gradient = gradient.reshape([s.stop - s.start for s in block])
+        places = (*block, *(slice(0, size) for size in self._operand.row_shape))
+        gradient = gradient.reshape([s.stop - s.start for s in places])
         # Contiguous along what is summed: only there does NumPy add pairwise.
         rows = gradient.transpose(*self._kept, *self._summed).astype(np.float64, order="C")
         sums = rows.reshape(*rows.shape[: len(self._kept)], -1).sum(-1)
-        own = tuple(slice(0, 1) if i in self._summed else s for i, s in enumerate(block))
+        own = tuple(slice(0, 1) if i in self._summed else s for i, s in enumerate(places))
         before = self._total[own]
         sums = sums.reshape(before.shape)
         after = before + sums
@@ -104,7 +105,30 @@ class _SumSink:
     def finish(self) -> Array:
         with np.errstate(all="ignore"):
             total = np.where(np.isfinite(self._lost), self._total + self._lost, self._total)
-            return total.reshape(self._shape).astype(self._dtype)
+            return self._operand.restore(total).astype(self._operand.dtype)
+
+
+class _TotalSink:
+    """A shared operand: each block adds to the gradient, which all of them have in common."""
+
+    serial = True
+
+    def __init__(self, operand: Operand) -> None:
+        self._operand = operand
+        self._total: Array | None = None
+
+    def open(self, block: Block, like: Array) -> Array:
+        if self._total is None:
+            self._total = np.zeros_like(like, order="C")
+        return self._total
+
+    def close(self, block: Block, gradient: Array) -> None:
+        pass
+
+    def finish(self) -> Array:
+        if self._total is None:  # there was no block
+            return np.zeros(self._operand.array.shape, self._operand.dtype)
+        return self._total.astype(self._operand.dtype, copy=False)
 
 
 class _ScatterSink:
@@ -141,76 +165,150 @@ class Operand:
         The caller's array.
     lead : tuple of int
         The shape over which losses are computed: one loss for each of its points.
-    class_axis : int, optional
-        The axis of `array` that a row consists of. Without it the operand is elementwise and is
-        broadcast to `lead`.
+    row_axes : tuple of int
+        The axes that a row consists of, counted from the start: the classes, the features. Without
+        them the operand is elementwise.
+    shape : tuple of int, optional
+        What `array` is broadcast to, `row_axes` included; by default its own shape, or `lead` if it
+        is elementwise.
+    aligned : tuple of int, optional
+        `array.shape` with axes of size 1 put in, where they are not the first ones, at which NumPy's
+        broadcasting would put them.
     neutral : float
         What stands in for an element that a zero weight removes. A kernel is finite there, so that
         nothing the removed element held reaches a result.
     domain : Interval, optional
         Where the loss is defined; a value outside it raises, with `hint` for the likely fix.
     index : bool
-        Whether it holds class indices rather than real values.
+        Whether it holds class indices or lengths rather than real values.
+    constant : bool
+        Whether the loss has no derivative with respect to it, as for a target that only chooses
+        between two branches.
     """
+
+    shared = False  # kernels get the rows of a block
 
     def __init__(
         self,
         name: str,
         array: Array,
         lead: tuple[int, ...],
-        class_axis: int | None = None,
+        row_axes: tuple[int, ...] = (),
         *,
+        shape: tuple[int, ...] | None = None,
+        aligned: tuple[int, ...] | None = None,
         neutral: float = 0.0,
         domain: Interval | None = None,
         hint: str = "",
         index: bool = False,
+        constant: bool = False,
     ) -> None:
         self.name = name
         self.array = array
         self.lead = lead
-        self.class_axis = class_axis
         self.neutral = neutral
         self.domain = domain
         self.hint = hint
         self.index = index
-        self.core = 0 if class_axis is None else 1  # the axes of a row
-        self.row = 1 if class_axis is None else array.shape[class_axis]  # its elements
+        self.constant = constant
+        self.core = len(row_axes)
+        self._shape = shape if shape is not None else array.shape if row_axes else lead
+        self._aligned = aligned
+        self._row_axes = row_axes
+        self.row_shape = tuple([self._shape[axis] for axis in row_axes])
         # Of gradients: native byte order, whatever the caller's array has.
         self.dtype = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
 
     @property
     def differentiable(self) -> bool:
         """Whether the loss has a derivative with respect to it: integers at their value have none."""
-        return not self.index and self.dtype.kind == "f"
+        return not (self.index or self.constant) and self.dtype.kind == "f"
 
     @property
     def is_broadcast(self) -> bool:
-        """Whether one element of the array takes part in several losses."""
-        return self.core == 0 and self.array.size != math.prod(self.lead)
+        """Whether one element of the array takes part in several places."""
+        return self.array.size != math.prod(self.lead) * math.prod(self.row_shape)
 
     def arrange(self, array: Array) -> Array:
         """Return an array of this operand's shape (itself, a gradient, a tangent) in kernel form.
 
         A view, so that what is written to it lands in the array; read-only where it is broadcast.
         """
-        if self.class_axis is not None:
-            last = array.ndim - 1
-            if self.class_axis != last:
-                array = np.moveaxis(array, self.class_axis, -1)
-            return array[None] if last == 0 else array
-        if array.shape == self.lead:
-            return array
-        if array.size == math.prod(self.lead):
-            return array.reshape(self.lead)
-        return np.broadcast_to(array, self.lead)
+        if self._aligned is not None:
+            array = array.reshape(self._aligned)
+        if not self.core:
+            if array.shape == self.lead:
+                return array
+            if array.size == math.prod(self.lead):
+                return array.reshape(self.lead)
+            return np.broadcast_to(array, self.lead)
+        if array.shape != self._shape:
+            array = np.broadcast_to(array, self._shape)
+        order = self._order
+        if order != sorted(order):
+            array = array.transpose(order)
+        return array[None] if self.core == array.ndim else array
+
+    @property
+    def _order(self) -> list[int]:
+        """The axes of the broadcast array in kernel form: the row's last."""
+        before = [axis for axis in range(len(self._shape)) if axis not in self._row_axes]
+        return [*before, *self._row_axes]
+
+    @property
+    def aligned_shape(self) -> tuple[int, ...]:
+        """The array's own sizes at the axes of the kernel form, 1 where it is broadcast."""
+        own = self.array.shape if self._aligned is None else self._aligned
+        own = (1,) * (len(self._shape) - len(own)) + own
+        ordered = tuple([own[axis] for axis in self._order])
+        return ordered if len(ordered) > self.core else (1, *ordered)
+
+    def restore(self, arranged: Array) -> Array:
+        """Return an array of `aligned_shape` in the shape of the caller's."""
+        if len(self._shape) == self.core:
+            arranged = arranged[0]
+        return arranged.transpose(np.argsort(self._order)).reshape(self.array.shape)
 
     def places_in_a_row(self) -> list[tuple[Any, ...]]:
         """Return the places in the kernel form, each an index of one element of every row."""
-        return [(Ellipsis, k) for k in range(self.row)] if self.core else [(Ellipsis,)]
+        return [(Ellipsis, *index) for index in np.ndindex(*self.row_shape)]
+
+    def load(self, view: Array, block: Block, dtype: np.dtype[np.generic]) -> Array:
+        """Return a block of the arranged array as a kernel wants it."""
+        return load(view[block], self.core, dtype)
 
     def sink(self, *, will_be_written: bool) -> Sink:
         """Return a place to collect this operand's gradient; zeros where no block will be written."""
         return _SumSink(self) if self.is_broadcast else _WriteSink(self, will_be_written)
+
+
+class Shared(Operand):
+    """An argument that all losses have in common, as the weight of a linear layer.
+
+    Kernels get it whole, contiguous, and *add* to its gradient.
+    """
+
+    shared = True
+
+    def __init__(self, name: str, array: Array, lead: tuple[int, ...]) -> None:
+        super().__init__(name, array, lead, shape=array.shape)
+
+    @property
+    def is_broadcast(self) -> bool:
+        """Always: every loss reads all of it."""
+        return True
+
+    def arrange(self, array: Array) -> Array:
+        """Return it as it is."""
+        return array
+
+    def load(self, view: Array, block: Block, dtype: np.dtype[np.generic]) -> Array:
+        """Return all of it, whatever the block."""
+        return np.asarray(view, dtype, order="C")
+
+    def sink(self, *, will_be_written: bool) -> Sink:
+        """Return a place where the blocks' gradients are added up."""
+        return _TotalSink(self)
 
 
 class Picked(Operand):
@@ -264,11 +362,15 @@ class Picked(Operand):
 def load(view: Array, core: int, dtype: np.dtype[np.generic]) -> Array:
     """Return a block of an arranged operand as a kernel wants it: rows first, native, contiguous.
 
+    `core` is the number of a row's own axes.
+
     Rows of few classes come class-major (see `CLASS_MAJOR_UP_TO`), others row-major. An array that
     is so already is not copied: kernels must not write to what they are given.
     """
     if core == 0:
         return np.ascontiguousarray(view, dtype).reshape(-1)
+    if core > 1:
+        return np.ascontiguousarray(view, dtype).reshape(-1, *view.shape[view.ndim - core :])
     classes = view.shape[-1]
     if classes > CLASS_MAJOR_UP_TO:
         return np.ascontiguousarray(view, dtype).reshape(-1, classes)

@@ -8,6 +8,7 @@ that of the blocks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from npl.engine import threads
 from npl.engine.arguments import Array, position
-from npl.engine.operands import Operand, Sink, load
+from npl.engine.operands import Operand, Sink
 from npl.engine.threads import Block
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Problem:
         nothing, which has the value `nothing` and zero derivatives.
     nothing : float
         The value of the mean of nothing.
+    block_rows : int, optional
+        How many losses are computed at once, for a kernel that knows better than the size of its
+        operands' rows.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Problem:
         factors: tuple[Array, ...],
         denominator: float | None,
         nothing: float,
+        block_rows: int | None = None,
     ) -> None:
         self.loss = loss
         self.operands = operands
@@ -79,10 +84,16 @@ class Problem:
         self._views = [op.arrange(op.array) for op in operands]
         self._bounded = [i for i, op in enumerate(operands) if op.domain is not None]
         self._removes = any(np.count_nonzero(factor) < factor.size for factor in factors)
-        rows = [op.row for op in operands]
-        row = max(rows)
+        # Kernels of shared operands call BLAS, which has threads of its own.
+        self._serial = any(op.shared for op in operands)
+        self._block_rows = block_rows
+        rows = [math.prod(op.row_shape) for op in operands]
         nothing_to_do = denominator == 0 or 0 in rows or 0 in self.lead
-        row_bytes = row * self.dtype.itemsize * (1 if operands[0].core else _ELEMENTWISE_ARRAYS)
+        row_bytes = max(rows) * self.dtype.itemsize
+        if not operands[0].core:
+            row_bytes *= _ELEMENTWISE_ARRAYS
+        if block_rows is not None:
+            row_bytes = max(1, threads.BLOCK_BYTES // block_rows)
         self._blocks = [] if nothing_to_do else threads.blocks(self.lead, row_bytes)
 
     # ------------------------------------------------------------------ passes
@@ -118,16 +129,7 @@ class Problem:
             part = self._load(block)
             losses, saved = self.loss._forward(*part.operands)
             along = self._load_tangents(arranged, block, part)
-            # In float64: a slope may be out of float32's range, and its product with the tangent not.
-            gradients = [None if v is None else np.empty_like(v, np.float64) for v in along]
-            self.loss._grad(saved, np.ones(len(losses)), gradients)
-            change = np.zeros(len(losses), np.float64)
-            for gradient, tangent in zip(gradients, along, strict=True):
-                if gradient is not None and tangent is not None:
-                    gradient *= tangent
-                    if not np.isfinite(np.add.reduce(gradient, None)):
-                        gradient[tangent == 0] = 0  # what does not move changes nothing: 0 · inf
-                    change += gradient.reshape(len(losses), -1).sum(-1, np.float64)
+            change = self.loss._jvp(saved, along, len(losses))
             return self._collect(block, change, part, out)
 
         return self._result(self._run(work), out, 0.0)
@@ -207,7 +209,9 @@ class Problem:
         """
         factor = np.broadcast_to(cotangent, self.shape).reshape(self.lead)
         factors = (*self.factors, factor)
-        return Problem(self.loss, self.operands, self.shape, factors, 1.0, self.nothing)
+        return Problem(
+            self.loss, self.operands, self.shape, factors, 1.0, self.nothing, self._block_rows
+        )
 
     def _arrange(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         return [
@@ -221,7 +225,7 @@ class Problem:
     # ------------------------------------------------------------------ around one block
 
     def _run(self, work: Callable[[Block], Any], sinks: dict[int, Sink] | None = None) -> list[Any]:
-        serial = sinks is not None and any(sink.serial for sink in sinks.values())
+        serial = self._serial or any(sink.serial for sink in (sinks or {}).values())
         try:
             return threads.run(self._blocks, work, serial=serial)
         except _OutsideDomain:
@@ -229,7 +233,7 @@ class Problem:
 
     def _load(self, block: Block) -> _Part:
         operands = [
-            load(view[block], op.core, _INDEX if op.index else self.dtype)
+            op.load(view, block, _INDEX if op.index else self.dtype)
             for op, view in zip(self.operands, self._views, strict=True)
         ]
         weight = removed = None
@@ -240,7 +244,8 @@ class Problem:
         if self._removes:
             removed = np.logical_or.reduce([(f[block] == 0).reshape(-1) for f in self.factors])
             for i, op in enumerate(self.operands):
-                operands[i] = _replace(operands[i], removed, op.neutral)
+                if not op.shared:
+                    operands[i] = _replace(operands[i], removed, op.neutral)
         for i in self._bounded:
             domain = self.operands[i].domain
             if domain is not None and not domain.contains_all(operands[i]):
@@ -255,8 +260,10 @@ class Problem:
             if tangent is None:
                 loaded.append(None)
                 continue
-            rows = load(tangent[block], op.core, self.dtype)
-            loaded.append(rows if part.removed is None else _replace(rows, part.removed, 0.0))
+            rows = op.load(tangent, block, self.dtype)
+            if part.removed is not None and not op.shared:
+                rows = _replace(rows, part.removed, 0.0)
+            loaded.append(rows)
         return loaded
 
     def _coefficients(self, part: _Part, cotangent: Any, rows: int) -> Array:
@@ -314,7 +321,7 @@ class Problem:
                 continue
             outside = ~op.domain.contains(view)
             for factor in self.factors:
-                outside &= factor != 0
+                outside &= (factor != 0).reshape(*factor.shape, *(1,) * op.core)
             if outside.any():
                 index = tuple(int(i) for i in np.argwhere(outside)[0])
                 where = position(index[len(index) - op.array.ndim :])

@@ -85,6 +85,8 @@ class BCELoss(Loss):
     0.3992538...
     """
 
+    layout = "elementwise"
+
     weight: ArrayLike | None = None
     size_average: InitVar[bool | None] = None
     reduce: InitVar[bool | None] = None
@@ -133,7 +135,7 @@ class BCELoss(Loss):
     def _bind(self, input: Any, target: Any, *, sample_weight: ArrayLike | None) -> Terms:
         x = floats(self.name, "input", input)
         y = real_values(self.name, "target", target)
-        shape = paired_shape(self.name, x, y)
+        shape = paired_shape(self.name, input=x, target=y)
         lead = shape or (1,)
         hint = "For logits, did you mean BCEWithLogitsLoss?"
         return Terms(

@@ -81,6 +81,8 @@ class BCEWithLogitsLoss(Loss):
     2.12417...e-18
     """
 
+    layout = "elementwise"
+
     weight: ArrayLike | None = None
     size_average: InitVar[bool | None] = None
     reduce: InitVar[bool | None] = None
@@ -133,7 +135,7 @@ class BCEWithLogitsLoss(Loss):
     ) -> Terms:
         x = floats(self.name, "input", input)
         y = real_values(self.name, "target", target)
-        shape = paired_shape(self.name, x, y)
+        shape = paired_shape(self.name, input=x, target=y)
         lead = shape or (1,)
         operands = [
             Operand("input", x, lead),

@@ -113,6 +113,8 @@ class CrossEntropyLoss(Loss):
     2.0611536181902037e-09
     """
 
+    layout = "classes"
+
     weight: ArrayLike | None = None
     size_average: InitVar[bool | None] = None
     ignore_index: int = -100
@@ -169,7 +171,7 @@ class CrossEntropyLoss(Loss):
         logits = floats(self.name, "input", input)
         layout = class_layout(self.name, logits)
         weight = class_weights(self.name, self.weight, layout.classes)
-        rows = Operand("input", logits, layout.lead, class_axis=layout.axis)
+        rows = Operand("input", logits, layout.lead, row_axes=(layout.axis,))
         if _holds_probabilities(target, logits):
             return self._bind_probabilities(rows, target, layout)
         labels = class_labels(self.name, target, layout, self.ignore_index, sample_weight)
@@ -196,7 +198,7 @@ class CrossEntropyLoss(Loss):
                 "there is no index to ignore. Did you mean sample_weight=, with 0 for what is ignored?"
             )
         return Terms(
-            (rows, Operand("target", probabilities, layout.lead, layout.axis)),
+            (rows, Operand("target", probabilities, layout.lead, (layout.axis,))),
             layout.shape,
             weight=self._outside(layout, None),
         )

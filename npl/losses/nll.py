@@ -64,6 +64,8 @@ class NLLLoss(Loss):
     -2.3333333333333335
     """
 
+    layout = "classes"
+
     weight: ArrayLike | None = None
     size_average: InitVar[bool | None] = None
     ignore_index: int = -100

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from adapter_cases import CASES, REDUCTIONS, labels, logits
-from adapter_cases import Torch as T
 
 import npl.adapters.torch.functional as F
+from adapter_cases import CASES, REDUCTIONS, labels, logits
+from adapter_cases import Torch as T
 
 CLOSE = {"rtol": 1e-8, "atol": 1e-10}  # torch's second derivatives of BCE have an epsilon of 1e-12
 

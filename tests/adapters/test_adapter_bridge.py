@@ -6,12 +6,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from adapter_cases import labels
 from torch.autograd import gradcheck, gradgradcheck
 
 import npl
 import npl.adapters.torch.functional as F
 import npl.functional
+from adapter_cases import labels
 from npl.adapters.torch import from_npl
 
 

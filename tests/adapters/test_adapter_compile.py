@@ -5,12 +5,12 @@ import functools
 import numpy as np
 import pytest
 import torch
-from adapter_cases import CASES, REDUCTIONS, labels
 
 import npl
 import npl.adapters.torch as adapter
 import npl.adapters.torch.functional as F
 import npl.functional
+from adapter_cases import CASES, REDUCTIONS, labels
 
 BACKENDS = ["eager", "aot_eager"]
 

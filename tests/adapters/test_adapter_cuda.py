@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from adapter_cases import CASES, REDUCTIONS, labels
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 import npl.adapters.torch.functional as F
+from adapter_cases import CASES, REDUCTIONS, labels
 from npl.adapters.torch import CrossEntropyLoss
 
 pytestmark = [

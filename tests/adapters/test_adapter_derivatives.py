@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from adapter_cases import CASES, REDUCTIONS, labels, logits
-from adapter_cases import Torch as T
 from torch.autograd import forward_ad, functional, gradcheck, gradgradcheck
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
 
 import npl.adapters.torch.functional as F
+from adapter_cases import CASES, REDUCTIONS, labels, logits
+from adapter_cases import Torch as T
 
 CLOSE = {"rtol": 1e-8, "atol": 1e-10}  # torch's second derivatives of BCE have an epsilon of 1e-12
 

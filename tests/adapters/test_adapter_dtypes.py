@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from adapter_cases import Torch as T
-from adapter_cases import labels
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import npl.adapters.torch.functional as F
+from adapter_cases import Torch as T
+from adapter_cases import labels
 
 HALVES = [torch.float16, torch.bfloat16]
 FLOATS = [*HALVES, torch.float32, torch.float64]

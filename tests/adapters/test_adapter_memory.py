@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from adapter_cases import CASES, labels
-from adapter_cases import Torch as T
 
 import npl.adapters.torch.functional as F
+from adapter_cases import CASES, labels
+from adapter_cases import Torch as T
 
 
 def _memory(*tensors):

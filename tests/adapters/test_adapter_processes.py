@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from adapter_cases import labels
 from torch.utils.data import DataLoader, Dataset
 
+from adapter_cases import labels
 from npl.adapters.torch import CrossEntropyLoss
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

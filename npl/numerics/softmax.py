@@ -1,48 +1,20 @@
-r"""The stable kernels: functions of a block of rows, each with its error bound and its source.
-
-Rows are `(n, C)`, contiguous either way round (see `npl.engine.operands`); none is written to. `u`
-is the unit roundoff of the dtype; bounds are relative to the exact value for the inputs as given,
-and hold while no intermediate underflows. "Cancellation" is the loss of relative accuracy when
-nearly equal numbers are subtracted; the forms here never subtract two rounded quantities that can
-be nearly equal, unless the exact result is itself such a difference.
+r"""Softmax and its logarithm over the rows of a block.
 
 References
 ----------
 .. [1] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and softmax
    functions", IMA J. Numer. Anal. 41(4), 2021.
-.. [2] M. Mächler, "Accurately computing log(1 - exp(-|a|))", R package Rmpfr, 2012.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from npl.engine.scratch import scratch_like
-
-Array: TypeAlias = NDArray[Any]
-
-
-def flat(rows: Array) -> Array:
-    """Return the elements of contiguous rows in memory order, as a view."""
-    return rows.reshape(-1) if rows.flags.c_contiguous else rows.T.reshape(-1)
-
-
-def flat_index(rows: Array, columns: Array) -> Array:
-    """Return where in `flat(rows)` the element `columns[i]` of each row `i` lies.
-
-    NumPy's two-dimensional fancy indexing costs 10 ns an element, `take` on a flat view 2.
-    """
-    n, width = rows.shape
-    if rows.flags.c_contiguous:
-        index: Array = np.arange(0, n * width, width) + columns
-    else:
-        index = columns * n + np.arange(n)
-    return index
-
+from npl.numerics.rows import Array, flat, flat_index
 
 # The smallest normal numbers; `np.finfo` takes a microsecond.
 _TINY = {np.dtype(t): float(np.finfo(t).tiny) for t in (np.float32, np.float64)}
@@ -234,40 +206,3 @@ def softmax_jvp(p: Array, v: Array) -> Array:
     product = centered(p, v)
     product *= p
     return product
-
-
-def zero_wins(a: Array, b: Array) -> Array:
-    r"""Return $a b$, with $0 \cdot \infty = 0$: the limit where the zero is exact and the other diverges."""
-    product: Array = np.multiply(a, b)
-    if not np.isfinite(np.add.reduce(product, None)):
-        product[(np.equal(a, 0) | np.equal(b, 0)) & ~(np.isnan(a) | np.isnan(b))] = 0
-    return product
-
-
-class Logistic(NamedTuple):
-    r"""The pieces of $\sigma(x)$ and $\log(1 + e^{\pm x})$, with $z = e^{-|x|}$."""
-
-    x: Array
-    decay: Array  # z
-    log1p: Array  # log(1 + z)
-    above: Array  # 1 where x >= 0, else 0: sigma(x) = (above + below z) / (1 + z)
-    below: Array  # the other way round: sigma(-x) = (below + above z) / (1 + z)
-    smallest: float  # the smallest z: 0 where |x| underflows it, or is infinite; NaN for a NaN
-
-
-def logistic(x: Array) -> Logistic:
-    r"""Return what the logistic function and its logarithm are made of, without a cancellation.
-
-    With $z = e^{-|x|} \le 1$, $\sigma(|x|) = 1/(1+z)$ and $\sigma(-|x|) = z/(1+z)$, and $\log(1 +
-    e^x) = \max(x, 0) + \log(1 + z)$, each to a few $u$ for every $x$, $\pm\infty$ included [2]_.
-    The sign of $x$ comes as numbers 0 and 1: sums with them cost a tenth of a masked copy, and are
-    exact.
-    """
-    decay = np.abs(x, out=scratch_like(x))
-    np.negative(decay, out=decay)
-    np.exp(decay, out=decay)
-    smallest = float(np.minimum.reduce(decay))
-    log1p = np.log1p(decay, out=scratch_like(x))
-    above = np.greater_equal(x, 0, out=scratch_like(x))
-    below = np.subtract(1, above, out=scratch_like(x))
-    return Logistic(x, decay, log1p, above, below, smallest)

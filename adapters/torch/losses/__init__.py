@@ -1,0 +1,7 @@
+"""The losses on tensors, a module of torch's kind and a function each, by family.
+
+`npl.adapters.torch` re-exports the modules, `npl.adapters.torch.functional` the functions. The modules are
+subclasses of torch's own, with the same buffers and state_dict. Each takes torch's arguments, and by
+keyword NPL's: in the constructor `normalizer` and `empty`, at the call `sample_weight` and `normalizer`.
+The formulas, options and derivatives are those of the loss that a docstring names.
+"""

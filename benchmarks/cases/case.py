@@ -1,0 +1,50 @@
+"""What a row of the table of benchmarks says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import npl
+
+Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+CLASSES_SIZES: tuple[Shape, ...] = ((128, 10), (65536, 10), (8192, 1000), (1024, 32000))
+ELEMENTS_SIZES: tuple[Shape, ...] = ((10**3,), (10**5,), (10**7,))
+HARD_ROWS = 6  # the first rows of all inputs, where digits are easily lost
+
+
+@dataclass(frozen=True)
+class Case:
+    """A loss to measure.
+
+    Attributes
+    ----------
+    name : str
+        Of the function, in `npl.adapters.torch.functional` too.
+    loss : type
+        The class of the same loss.
+    npl, torch : callable
+        The functions, `(*inputs, reduction=...)`, on arrays and on tensors. Where torch has no such loss,
+        what people write instead, out of torch's operations.
+    sizes : tuple of shapes
+        Of the first input.
+    inputs : callable
+        `(rng, shape, dtype) -> arrays`; the first one is differentiated. The first `HARD_ROWS` rows are
+        hard ones.
+    exact : callable
+        `(*row) -> (loss, gradient)` of one row of the inputs, in mpmath's numbers.
+    """
+
+    name: str
+    loss: type[npl.Loss]
+    npl: Callable[..., Any]
+    torch: Callable[..., Any]
+    sizes: tuple[Shape, ...]
+    inputs: Callable[[np.random.Generator, Shape, type[Any]], tuple[Array, ...]]
+    exact: Callable[..., tuple[Any, Array]]

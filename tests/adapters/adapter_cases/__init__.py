@@ -1,0 +1,22 @@
+"""One row per configuration that torch has too: `f(F)` is the loss of `inputs` for either library."""
+
+import pytest
+
+from adapter_cases import binary, classification
+from adapter_cases.case import Case, distribution, labels, logits, probabilities
+from adapter_cases.reference import Torch
+
+REDUCTIONS = ("none", "mean", "sum")
+_ROWS = {**classification.ROWS, **binary.ROWS}
+CASES = [pytest.param(case, id=name) for name, case in _ROWS.items()]
+
+__all__ = [
+    "CASES",
+    "REDUCTIONS",
+    "Case",
+    "Torch",
+    "distribution",
+    "labels",
+    "logits",
+    "probabilities",
+]

@@ -1,0 +1,69 @@
+"""What a row of the table of calls says, and tensors for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def logits(*shape: int) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64)
+
+
+def labels(classes: int, *shape: int) -> Tensor:
+    return torch.randint(classes, shape)
+
+
+def probabilities(*shape: int) -> Tensor:
+    return torch.rand(shape, dtype=torch.float64) * 0.9 + 0.05
+
+
+def distribution(*shape: int) -> Tensor:
+    return logits(*shape).softmax(min(1, len(shape) - 1))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call of a loss.
+
+    Parameters
+    ----------
+    name : str
+        Of the function.
+    operands : callable
+        Returns new tensors: the arguments of the call that have derivatives first, then the target.
+    differentiable : tuple of str
+        The arguments, by name, that have derivatives.
+    options : callable
+        Returns the other arguments, by name.
+    """
+
+    name: str
+    operands: Callable[[], dict[str, Tensor]]
+    differentiable: tuple[str, ...] = ("input",)
+    options: Callable[[], dict[str, Any]] = dict
+
+    def build(self, reduction: str) -> tuple[Callable[..., Callable[..., Tensor]], list[Tensor]]:
+        """Return what makes of a library's functions a function of the differentiable tensors."""
+        torch.manual_seed(1)
+        arguments = self.operands()
+        options = self.options()
+        chosen = [arguments.pop(name).requires_grad_() for name in self.differentiable]
+
+        def of(functions: Any) -> Callable[..., Tensor]:
+            def f(*tensors: Tensor) -> Tensor:
+                given = dict(zip(self.differentiable, tensors, strict=True))
+                function = getattr(functions, self.name)
+                return function(**given, **arguments, **options, reduction=reduction)
+
+            return f
+
+        return of, chosen
+
+
+def weights(*shape: int) -> Tensor:
+    return torch.rand(*shape, dtype=torch.float64) + 0.5

@@ -21,11 +21,11 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
 
     They do not where something is weighted, for a mean then divides by a sum that differs by slice.
     """
-    if not isinstance(call, LossCall) or call.names != ("input", "target"):
+    if not isinstance(call, LossCall) or call.operands < len(call.names):
         return None
-    loss, (x, y) = call.loss, arrays
+    loss, (x, y, *_) = call.loss, arrays
     if loss.layout == "classes":
-        ignored = loss.ignore_index  # type: ignore[attr-defined]
+        ignored = getattr(loss, "ignore_index", None)
         is_index = y.ndim < x.ndim
         if x.ndim < 2 or not (is_index or (y.shape == x.shape and y.dtype.kind == "f")):
             return None
@@ -34,7 +34,7 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
         losses = x.shape[1:2] + x.shape[3:] if x.ndim > 2 else ()
         if is_index and y.shape[1:] != losses:
             return None
-    elif loss.layout == "elementwise" and x.shape == y.shape:
+    elif loss.layout == "elementwise" and all(array.shape == x.shape for array in arrays):
         losses = x.shape[1:]
     else:
         return None
@@ -42,10 +42,10 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
 
 
 @lru_cache(maxsize=256)
-def _unreduced(loss: npl.Loss) -> LossCall:
+def _unreduced(loss: npl.Loss, names: tuple[str, ...]) -> LossCall:
     fields = dataclasses.fields(loss)  # type: ignore[arg-type]
     options = {field.name: getattr(loss, field.name) for field in fields}
-    return LossCall(type(loss)(**options | {"reduction": "none"}), ("input", "target"), 2)
+    return LossCall(type(loss)(**options | {"reduction": "none"}), names, len(names))
 
 
 class Folded(Call):
@@ -65,7 +65,7 @@ class Folded(Call):
 
     def __init__(self, call: LossCall, size: int, losses: tuple[int, ...]) -> None:
         self.name, self.operands = call.name, call.operands
-        self._whole = _unreduced(call.loss)
+        self._whole = _unreduced(call.loss, call.names)
         self._size, self._losses = size, losses
         # Batch and rows are one axis where a loss knows but one, and only the classes follow.
         self._merges = call.loss.layout == "classes" and bool(losses)

@@ -44,7 +44,9 @@ class HuberLoss(ResidualLoss):
 
     Notes
     -----
-    **Derivatives.**
+    **Derivatives.** The slope in $r$ is $r$ within the threshold and $\delta \operatorname{sign}(r)$
+    beyond it: one clipped line. As $\frac{\partial r}{\partial x} = 1$ and $\frac{\partial r}{\partial
+    y} = -1$,
 
     $$\frac{\partial \ell}{\partial x} = -\frac{\partial \ell}{\partial y} = \min(\max(r, -\delta),
     \delta), \qquad (H v)_x = -(H v)_y = \begin{cases} v_x - v_y & |r| < \delta \\ 0 & \text{else.}

@@ -42,7 +42,9 @@ class SmoothL1Loss(ResidualLoss):
 
     Notes
     -----
-    **Derivatives.**
+    **Derivatives.** The slope in $r$ is $r/\beta$ within the threshold and $\operatorname{sign}(r)$
+    beyond it: one clipped line. As $\frac{\partial r}{\partial x} = 1$ and $\frac{\partial r}{\partial
+    y} = -1$,
 
     $$\frac{\partial \ell}{\partial x} = -\frac{\partial \ell}{\partial y} = \frac{\min(\max(r,
     -\beta), \beta)}{\beta}, \qquad (H v)_x = -(H v)_y = \begin{cases} \frac{v_x - v_y}{\beta} & |r|

@@ -65,3 +65,22 @@ def binary_cross_entropy(x: Any, y: Any) -> Any:
 def binary_cross_entropy_with_logits(x: Any, y: Any) -> Any:
     """Return the loss of a logit."""
     return y * mp.log(1 + mp.exp(-x)) + (1 - y) * mp.log(1 + mp.exp(x))
+
+
+def l1_loss(x: Any, y: Any) -> Any:
+    """Return the absolute error."""
+    return abs(x - y)
+
+
+def mse_loss(x: Any, y: Any) -> Any:
+    """Return the squared error."""
+    return (x - y) ** 2
+
+
+def huber_loss(x: Any, y: Any) -> Any:
+    """Return half the squared error, linear beyond 1."""
+    r = abs(x - y)
+    return r * r / 2 if r < 1 else r - mpf(1) / 2
+
+
+smooth_l1_loss = huber_loss  # with a threshold of 1 they are one

@@ -20,7 +20,11 @@ from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.huber import HuberLoss
+from npl.losses.l1 import L1Loss
+from npl.losses.mse import MSELoss
 from npl.losses.nll import NLLLoss
+from npl.losses.smooth_l1 import SmoothL1Loss
 
 __version__ = "0.1.0"
 
@@ -28,8 +32,12 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "HuberLoss",
+    "L1Loss",
     "Loss",
+    "MSELoss",
     "NLLLoss",
+    "SmoothL1Loss",
     "check_grads",
     "get_num_threads",
     "grad",

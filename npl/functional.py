@@ -6,11 +6,19 @@
 from npl.losses.binary_cross_entropy import binary_cross_entropy
 from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from npl.losses.cross_entropy import cross_entropy
+from npl.losses.huber import huber_loss
+from npl.losses.l1 import l1_loss
+from npl.losses.mse import mse_loss
 from npl.losses.nll import nll_loss
+from npl.losses.smooth_l1 import smooth_l1_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "huber_loss",
+    "l1_loss",
+    "mse_loss",
     "nll_loss",
+    "smooth_l1_loss",
 ]

@@ -17,12 +17,17 @@ except ModuleNotFoundError as error:
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
 from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "HuberLoss",
+    "L1Loss",
+    "MSELoss",
     "NLLLoss",
     "NumpyLoss",
+    "SmoothL1Loss",
     "from_npl",
 ]

@@ -11,10 +11,15 @@ from npl.adapters.torch.losses.binary import (
     binary_cross_entropy_with_logits,
 )
 from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "huber_loss",
+    "l1_loss",
+    "mse_loss",
     "nll_loss",
+    "smooth_l1_loss",
 ]

@@ -196,3 +196,10 @@ def test_all_second_derivatives_of_an_elementwise_loss() -> None:
     npl.check_grads(Product(), (x, y, z))
     assert npl.hvp(Product(), (x, y, z), (None, np.ones((2, 1)), None))[1].tolist() == [[0], [0]]
     assert not npl.hessian_diag(Product())(x, y, z).any()
+
+
+def test_integers_are_taken_at_their_value() -> None:
+    x = np.array([2.0**24], np.float32)
+    losses = npl.MSELoss(reduction="none")(x, np.array([2**24 + 1]))
+    assert losses.dtype == np.float32
+    assert losses == 1

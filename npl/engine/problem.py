@@ -337,17 +337,30 @@ class Problem:
 _ELEMENTWISE_ARRAYS = 4
 _INDEX = np.dtype(np.intp)
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_WHOLE_IN_FLOAT32 = 2**24  # all integers up to it are float32 numbers
 _WIDE = 2.0**60
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
 def _compute_dtype(operands: tuple[Operand, ...]) -> np.dtype[Any]:
-    """Return the widest operand's dtype, and float32 for float16, for its range and speed."""
+    """Return the widest operand's dtype, and float32 for float16, for its range and speed.
+
+    Integers at their value ask for float64 only where float32 would round one of them.
+    """
     dtype = _FLOAT32
     for op in operands:
         if op.dtype.kind == "f" and op.dtype.itemsize > dtype.itemsize:
             dtype = op.dtype
+    if dtype == _FLOAT32 and any(_holds_large_integers(op) for op in operands):
+        return _FLOAT64
     return dtype
+
+
+def _holds_large_integers(op: Operand) -> bool:
+    array = op.array
+    if op.index or array.dtype.kind not in "iu" or array.itemsize < 4 or not array.size:
+        return False
+    return bool(array.max() > _WHOLE_IN_FLOAT32 or array.min() < -_WHOLE_IN_FLOAT32)
 
 
 def _leaves_float32(c: Array) -> bool:

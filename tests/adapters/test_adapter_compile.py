@@ -5,12 +5,15 @@ import functools
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
 
 import npl
 import npl.adapters.torch as adapter
 import npl.adapters.torch.functional as F
 import npl.functional
 from adapter_cases import CASES, REDUCTIONS, labels
+from adapter_cases.arguments import arguments_of_module, construct
 
 BACKENDS = ["eager", "aot_eager"]
 
@@ -27,6 +30,15 @@ def _run(f, tensors):
     value = f(*tensors)
     (value.sum() * 3).backward()
     return [value.detach(), *(t.grad for t in tensors)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", [name for name in adapter.__all__ if name in nn.modules.__all__])
+def test_every_module_is_one_graph(name, backend):
+    module, arguments = construct(adapter, name), arguments_of_module(name)
+    compiled = torch.compile(module, backend=backend, fullgraph=True)
+    own, other = (tree_leaves(f(*arguments)) for f in (compiled, module))
+    assert all(torch.equal(a, b) for a, b in zip(own, other, strict=True))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

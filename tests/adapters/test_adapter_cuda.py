@@ -35,6 +35,20 @@ def test_the_same_as_on_the_cpu(case, reduction):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize("case", CASES)
+def test_every_dtype_is_as_on_the_cpu(case, reduction, dtype):
+    results = []
+    for device in ("cpu", "cuda"):
+        of, tensors = case.build(reduction, dtype, device)
+        value = of(F)(*tensors)
+        results.append([value, *torch.autograd.grad(value.sum(), tensors)])
+        assert all((t.device.type, t.dtype) == (device, dtype) for t in results[-1])
+    for cpu, cuda in zip(*results, strict=True):
+        torch.testing.assert_close(cuda.cpu(), cpu)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("autocast", [False, True])
 def test_device_and_dtype(dtype, autocast):
     x = torch.randn(4, 3, device="cuda", dtype=dtype, requires_grad=True)

@@ -47,11 +47,29 @@ class Case:
     differentiable: tuple[str, ...] = ("input",)
     options: Callable[[], dict[str, Any]] = dict
 
-    def build(self, reduction: str) -> tuple[Callable[..., Callable[..., Tensor]], list[Tensor]]:
-        """Return what makes of a library's functions a function of the differentiable tensors."""
+    def build(
+        self,
+        reduction: str,
+        dtype: torch.dtype = torch.float64,
+        device: str = "cpu",
+        widen: bool = False,
+    ) -> tuple[Callable[..., Callable[..., Tensor]], list[Tensor]]:
+        """Return what makes of a library's functions a function of the differentiable tensors.
+
+        With `widen` the numbers are those of `dtype`, in double precision.
+        """
         torch.manual_seed(1)
-        arguments = self.operands()
-        options = self.options()
+
+        def moved(value: Any) -> Any:
+            if not isinstance(value, Tensor):
+                return value
+            if value.is_floating_point():
+                value = value.to(dtype)
+                value = value.double() if widen else value
+            return value.to(device)
+
+        arguments = {name: moved(value) for name, value in self.operands().items()}
+        options = {name: moved(value) for name, value in self.options().items()}
         chosen = [arguments.pop(name).requires_grad_() for name in self.differentiable]
 
         def of(functions: Any) -> Callable[..., Tensor]:

@@ -1,0 +1,163 @@
+"""torch's own test inputs for the functions: forward, backward, strides, derivatives, errors.
+
+At most `CAP` samples per loss and dtype, drawn from all of them; every sample that must be refused.
+"""
+
+import warnings
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd import gradcheck, gradgradcheck
+
+import npl.adapters.torch.functional as F
+from tests.test_torch_parity import assert_close
+from tests.torch_samples import (
+    CONSTANT,
+    DEPARTURES,
+    conforming,
+    errors_of_function,
+    noncontiguous,
+    samples_of_function,
+    spread,
+)
+
+CAP = 25
+DERIVATIVES_CAP = 5
+FUNCTIONS = [name for name in F.__all__ if hasattr(nn.functional, name)]
+REFUSALS = (ValueError, TypeError, IndexError, RuntimeError)
+HALVES = [torch.float16, torch.bfloat16]
+
+
+@contextmanager
+def without_warnings():
+    """Torch warns of shapes that broadcast and of reductions that are not mathematical."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def run(function, sample, parameters=()):
+    """Return the values of a call and its gradients, None where there is none."""
+    places = sample.moving
+    fresh = sample.map(
+        lambda v: v.detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v
+    )
+    outputs = fresh.call(function)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    torch.manual_seed(3)
+    cotangents = [torch.rand_like(value) + 0.5 for value in outputs]
+    inputs = [*(fresh.values[p] for p in places), *parameters]
+    gradients = torch.autograd.grad(outputs, inputs, cotangents, allow_unused=True)
+    names = [*places, *(f"parameter {i}" for i in range(len(parameters)))]
+    return [value.detach() for value in outputs], dict(zip(names, gradients, strict=True))
+
+
+def assert_agreement(name, own, other, what):
+    """Compare values, and the gradients that both have."""
+    (values, gradients), (expected, expected_gradients) = own, other
+    for value, wanted in zip(values, expected, strict=True):
+        assert_close(value.numpy(), wanted.numpy(), what)
+    for place, wanted in expected_gradients.items():
+        if wanted is not None and place not in CONSTANT.get(name, ()):
+            assert gradients[place] is not None, f"{what}: no gradient of {place}"
+            assert_close(gradients[place].numpy(), wanted.numpy(), f"{what}: gradient of {place}")
+
+
+def check_function(name, sample):
+    with without_warnings():
+        own = run(getattr(F, name), sample)
+        assert_agreement(name, own, run(getattr(nn.functional, name), sample), sample.label)
+        strided = run(getattr(F, name), sample.map(noncontiguous))
+    assert_agreement(name, strided, own, f"{sample.label}, strided")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_samples(name, dtype):
+    samples = conforming(name, "sample", samples_of_function(name, dtype))
+    assert len(samples) > 3  # that they were found at all
+    for sample in spread(samples, CAP):
+        check_function(name, sample)
+
+
+def check_derivatives(f, tensors):
+    """Check first and second derivatives of a function of tensors; of many elements, along a line."""
+    fast = sum(t.numel() for t in tensors) > 30
+    assert gradcheck(f, tensors, fast_mode=fast)
+    assert gradgradcheck(f, tensors, fast_mode=fast)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_derivatives(name):
+    samples = conforming(name, "sample", samples_of_function(name, torch.float64))
+    samples = [s for s in samples if all(s.values[p].isfinite().all() for p in s.moving)]
+    for sample in spread(samples, DERIVATIVES_CAP):
+        places = [p for p in sample.moving if p not in CONSTANT.get(name, ())]
+        held = sample.detached()
+
+        def f(*tensors, held=held, places=places):
+            return held.call(getattr(F, name), dict(zip(places, tensors, strict=True)))
+
+        with without_warnings():
+            check_derivatives(f, [held.values[p].requires_grad_() for p in places])
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_half_precision(name, dtype):
+    """The value is that of the halves in float64, rounded: no digit is lost on the way."""
+    samples = conforming(name, "sample", samples_of_function(name, torch.float64))
+    for sample in spread(samples, CAP):
+        halves = sample.detached().map(
+            lambda v: v.to(dtype) if isinstance(v, Tensor) and v.is_floating_point() else v
+        )
+        exact = halves.map(
+            lambda v: v.double() if isinstance(v, Tensor) and v.is_floating_point() else v
+        )
+        with without_warnings():
+            value = halves.call(getattr(F, name))
+            expected = exact.call(getattr(F, name))
+        assert value.dtype == dtype, sample.label
+        torch.testing.assert_close(
+            value.double(),
+            expected.to(dtype).double(),
+            rtol=torch.finfo(dtype).eps,
+            atol=torch.finfo(dtype).tiny,
+            equal_nan=True,
+            msg=lambda text, s=sample: f"{s.label}: {text}",
+        )
+
+
+def check_refused(name, sample):
+    with without_warnings(), pytest.raises(REFUSALS):
+        sample.call(getattr(F, name))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_torch_refuses_is_refused(name):
+    for sample in conforming(name, "error", errors_of_function(name)):
+        try:
+            check_refused(name, sample)
+        except BaseException as error:
+            raise AssertionError(sample.label) from error
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_departures_still_apply(name):
+    for row in DEPARTURES:
+        if row.name == name:
+            check_departure(row)
+
+
+def check_departure(row):
+    if row.kind == "error":
+        samples, check = errors_of_function(row.name), check_refused
+    else:
+        samples, check = samples_of_function(row.name, torch.float64), check_function
+    chosen = [sample for sample in samples if row.applies(sample)]
+    assert chosen, row.reason
+    for sample in spread(chosen, 3):
+        with pytest.raises((AssertionError, *REFUSALS, pytest.fail.Exception)):
+            check(row.name, sample)

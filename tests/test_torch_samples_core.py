@@ -1,0 +1,170 @@
+"""torch's own test inputs for the losses of the core: the same values and gradients, or errors.
+
+At most `CAP` samples per loss and dtype, drawn from all of them; every sample that must be refused.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import npl
+import npl.functional as F
+from tests.test_torch_parity import assert_parity
+from tests.torch_samples import (
+    CONSTANT,
+    DEPARTURES,
+    Departure,
+    Sample,
+    conforming,
+    errors_of_function,
+    errors_of_module,
+    samples_of_function,
+    samples_of_module,
+    spread,
+)
+
+CAP = 60
+DTYPES = [torch.float64, torch.float32]
+REFUSALS = (ValueError, TypeError, IndexError)
+
+
+# Modules with parameters: the samples of the function in the core are theirs.
+LEARNED = {"AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"}
+FUNCTIONS = [name for name in F.__all__ if hasattr(nn.functional, name)]
+MODULES = [name for name in npl.__all__ if name in nn.modules.__all__ and name not in LEARNED]
+
+
+def to_numpy(value: Any) -> Any:
+    if isinstance(value, nn.PairwiseDistance):
+        return npl.PairwiseDistance(value.norm, value.eps, value.keepdim)  # type: ignore[attr-defined]
+    return value.detach().numpy().copy() if isinstance(value, Tensor) else value
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Torch warns of shapes that broadcast and of reductions that are not mathematical."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def assert_agreement(
+    name: str, ours: Callable[..., Any], theirs: Callable[..., Any], sample: Sample
+) -> None:
+    """Compare two functions on a sample, and the gradients that both have."""
+    constants = CONSTANT.get(name, set())
+    arrays, tensors = sample.map(to_numpy), sample.detached()
+    with without_warnings():
+        places = [p for p in _differentiated(theirs, sample) if p not in constants]
+        assert_parity(
+            lambda *moved: arrays.call(ours, dict(zip(places, moved, strict=True))),
+            lambda *moved: tensors.call(theirs, dict(zip(places, moved, strict=True))),
+            [arrays.values[p] for p in places],
+            sample.label,
+        )
+
+
+def _differentiated(theirs: Callable[..., Any], sample: Sample) -> list[int | str]:
+    """Return the arguments that torch has gradients for."""
+    places = sample.moving
+    value = sample.call(theirs)
+    found = torch.autograd.grad(value.sum(), [sample.values[p] for p in places], allow_unused=True)
+    return [place for place, gradient in zip(places, found, strict=True) if gradient is not None]
+
+
+def check_function(name: str, sample: Sample) -> None:
+    assert_agreement(name, getattr(F, name), getattr(nn.functional, name), sample)
+
+
+def check_module(name: str, sample: Sample) -> None:
+    with without_warnings():
+        ours = sample.map(to_numpy).make(getattr(npl, name))
+        theirs = sample.make(getattr(nn, name))
+    assert_agreement(name, ours, theirs, sample)
+
+
+def check_refused(name: str, sample: Sample) -> None:
+    arrays = sample.map(to_numpy)
+    attempt, of = (arrays.call, F) if name in FUNCTIONS else (arrays.make_and_call, npl)
+    with without_warnings(), pytest.raises(REFUSALS):
+        attempt(getattr(of, name))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_samples_of_functions(name: str, dtype: torch.dtype) -> None:
+    samples = conforming(name, "sample", samples_of_function(name, dtype))
+    assert len(samples) > 3  # that they were found at all
+    for sample in spread(samples, CAP):
+        check_function(name, sample)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", MODULES)
+def test_samples_of_modules(name: str, dtype: torch.dtype) -> None:
+    samples = conforming(name, "sample", samples_of_module(name, dtype))
+    assert len(samples) > 3
+    for sample in spread(samples, CAP):
+        check_module(name, sample)
+
+
+def _errors(name: str) -> list[Sample]:
+    return errors_of_function(name) if name in FUNCTIONS else errors_of_module(name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS + MODULES)
+def test_what_torch_refuses_is_refused(name: str) -> None:
+    for sample in conforming(name, "error", _errors(name)):
+        try:
+            check_refused(name, sample)
+        except BaseException as error:
+            raise AssertionError(sample.label) from error
+
+
+@pytest.mark.parametrize("name", FUNCTIONS + MODULES)
+def test_departures_still_apply(name: str) -> None:
+    for row in DEPARTURES:
+        if row.name == name:
+            _check_departure(row)
+
+
+def _check_departure(row: Departure) -> None:
+    check = check_function if row.name in FUNCTIONS else check_module
+    if row.kind == "error":
+        samples = _errors(row.name)
+        check = check_refused
+    elif row.name in FUNCTIONS:
+        samples = samples_of_function(row.name, torch.float64)
+    else:
+        samples = samples_of_module(row.name, torch.float64)
+    chosen = [sample for sample in samples if row.applies(sample)]
+    assert chosen, row.reason
+    for sample in spread(chosen, 3):
+        with pytest.raises((AssertionError, *REFUSALS, pytest.fail.Exception)):
+            check(row.name, sample)
+
+
+def test_departures_are_of_losses() -> None:
+    names = {row.name for row in DEPARTURES} | set(CONSTANT)
+    assert names <= {*FUNCTIONS, *MODULES, *LEARNED}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_constant_arguments_still_are(name: str) -> None:
+    for place in CONSTANT.get(name, ()):
+        samples = samples_of_function(name, torch.float64)
+        sample = next(s for s in samples if place in s.moving)
+        arrays = sample.map(to_numpy)
+        _, pullback = npl.vjp(
+            lambda moved, s=arrays, p=place: s.call(getattr(F, name), {p: moved}),
+            arrays.values[place],
+        )
+        assert pullback(np.ones(()))[0] is None

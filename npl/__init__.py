@@ -20,6 +20,8 @@ from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.multi_margin import MultiMarginLoss
+from npl.losses.multilabel_margin import MultiLabelMarginLoss
 from npl.losses.nll import NLLLoss
 
 __version__ = "0.1.0"
@@ -29,6 +31,8 @@ __all__ = [
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "Loss",
+    "MultiLabelMarginLoss",
+    "MultiMarginLoss",
     "NLLLoss",
     "check_grads",
     "get_num_threads",

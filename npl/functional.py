@@ -6,11 +6,15 @@
 from npl.losses.binary_cross_entropy import binary_cross_entropy
 from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from npl.losses.cross_entropy import cross_entropy
+from npl.losses.multi_margin import multi_margin_loss
+from npl.losses.multilabel_margin import multilabel_margin_loss
 from npl.losses.nll import nll_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
     "nll_loss",
 ]

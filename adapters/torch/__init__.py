@@ -17,11 +17,14 @@ except ModuleNotFoundError as error:
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
 from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "MultiLabelMarginLoss",
+    "MultiMarginLoss",
     "NLLLoss",
     "NumpyLoss",
     "from_npl",

@@ -11,10 +11,13 @@ from npl.adapters.torch.losses.binary import (
     binary_cross_entropy_with_logits,
 )
 from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
     "nll_loss",
 ]

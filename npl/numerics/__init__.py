@@ -8,6 +8,7 @@ be nearly equal, unless the exact result is itself such a difference.
 """
 
 from npl.numerics.logistic import Logistic, logistic
+from npl.numerics.margins import margin_excess
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
@@ -35,6 +36,7 @@ __all__ = [
     "labelled_probabilities",
     "labelled_residual",
     "logistic",
+    "margin_excess",
     "shifted_exp",
     "softmax_jvp",
     "softmax_nll",

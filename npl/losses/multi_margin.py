@@ -142,6 +142,7 @@ class MultiMarginLoss(Loss):
             (scores, Operand("target", labels.indices, layout.lead, index=True)),
             layout.shape,
             weight=labels.counts(weight),
+            block_rows=numerics.margin_block_rows(layout.classes),
         )
 
     def _forward(self, scores: Array, labels: Array) -> tuple[Array, Any]:
@@ -157,7 +158,7 @@ class MultiMarginLoss(Loss):
         along = out[0]
         if along is None:
             return
-        slope = np.sign(hinge, out=hinge) if self.p == 1 else np.multiply(hinge, 2, out=hinge)
+        slope = numerics.hinge_slope(hinge) if self.p == 1 else np.multiply(hinge, 2, out=hinge)
         _put(slope, labels, -slope.sum(-1))
         np.multiply(slope, (c / slope.shape[1])[:, None], out=along)
 
@@ -171,7 +172,7 @@ class MultiMarginLoss(Loss):
             along.fill(0)
             return
         hinge, labels = saved
-        active = np.sign(hinge, out=hinge)
+        active = numerics.hinge_slope(hinge)
         own = numerics.flat(vector)[numerics.flat_index(vector, labels)]
         product = np.subtract(vector, own[:, None], dtype=np.float64)
         product *= active
@@ -184,7 +185,7 @@ class MultiMarginLoss(Loss):
             return
         scores, labels = operands
         _, (hinge, _) = self._forward(scores, labels)
-        active = np.sign(hinge, out=hinge)
+        active = numerics.hinge_slope(hinge)
         _put(active, labels, active.sum(-1))
         np.multiply(active, (c * (2 / active.shape[1]))[:, None], out=out)
 

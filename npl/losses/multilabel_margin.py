@@ -136,7 +136,8 @@ class MultiLabelMarginLoss(Loss):
         self._check_range(labels, layout, sample_weight)
         # Removed, a row has no labels.
         target_rows = Operand("target", labels, layout.lead, (1,), index=True, neutral=_END)
-        return Terms((scores, target_rows), layout.shape)
+        rows = numerics.margin_block_rows(layout.classes)
+        return Terms((scores, target_rows), layout.shape, block_rows=rows)
 
     def _check_range(
         self, labels: Array, layout: ClassLayout, sample_weight: ArrayLike | None
@@ -166,26 +167,36 @@ class MultiLabelMarginLoss(Loss):
             )
 
     def _forward(self, scores: Array, labels: Array) -> tuple[Array, Any]:
-        """Return the losses, and their gradients times C: those of a label need its hinges alone."""
+        """Return the losses, and their gradients times C, for which the same hinges are needed."""
         n, classes = scores.shape
         ends = labels == _END
         counts = np.where(ends.any(1), ends.argmax(1), classes)
-        slots = [np.flatnonzero(counts > slot) for slot in range(counts.max(initial=0))]
+        # Those with the most labels first: the rows that have a next label are then a slice.
+        are_equal = counts.min() == counts.max()
+        order = slice(None) if are_equal else np.argsort(-counts, kind="stable")
+        scores, labels, counts = scores[order], labels[order], counts[order]
+        slots = []
+        for slot in range(counts[0]):
+            rows = np.arange(np.count_nonzero(counts > slot))
+            slots.append((slice(len(rows)), (rows, labels[rows, slot])))
         is_label = np.zeros_like(scores, bool)
-        for slot, rows in enumerate(slots):
-            is_label[rows, labels[rows, slot]] = True
-        losses = np.zeros(n)
-        slope = np.zeros_like(scores, np.float64)
-        for slot, rows in enumerate(slots):
-            own = labels[rows, slot]
-            hinge = numerics.margin_excess(scores[rows], scores[rows, own], _MARGIN)
+        for _, at in slots:
+            is_label[at] = True
+        losses, slope = np.zeros(n), np.zeros_like(scores, np.float64)
+        for rows, at in slots:
+            hinge = numerics.margin_excess(scores[rows], scores[at], _MARGIN)
             np.maximum(hinge, 0, out=hinge)
-            hinge[is_label[rows]] = 0
+            np.copyto(hinge, 0, where=is_label[rows])
             losses[rows] += hinge.sum(-1)
-            active = np.sign(hinge, out=hinge)
+            active = numerics.hinge_slope(hinge)
             slope[rows] += active
-            slope[rows, own] -= active.sum(-1)
-        return losses / classes, slope
+            slope[at] -= active.sum(-1)
+        losses /= classes
+        if are_equal:
+            return losses, slope
+        in_order = np.empty_like(losses), np.empty_like(slope)
+        in_order[0][order], in_order[1][order] = losses, slope
+        return in_order
 
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
         if out[0] is not None:

@@ -6,6 +6,15 @@ import numpy as np
 
 from npl.numerics.rows import Array
 
+# A kernel of margins holds half a dozen float64 arrays of a block's size: so many elements of each
+# stay in the caches.
+_BLOCK_ELEMENTS = 1 << 15
+
+
+def margin_block_rows(classes: int) -> int:
+    """Return how many rows of so many classes are to be computed at once."""
+    return max(1, _BLOCK_ELEMENTS // max(1, classes))
+
 
 def margin_excess(scores: Array, own: Array, margin: float) -> Array:
     r"""Return $m - x_y + x_j$ for each score $x_j$ of a row, given its $x_y$, in float64.
@@ -54,3 +63,12 @@ def margin_excess(scores: Array, own: Array, margin: float) -> Array:
     undecided = np.isnan(excess) & ~np.isnan(x) & ~np.isnan(y)
     excess[undecided] = np.where(x < 0, -np.inf, margin)[undecided]
     return excess
+
+
+def hinge_slope(hinge: Array) -> Array:
+    r"""Overwrite $\max(0, z)$ with its slope, and return it: 1 where it is positive, else 0; NaN of NaN."""
+    if np.isnan(np.add.reduce(hinge, None)):
+        slope: Array = np.sign(hinge, out=hinge)  # ten times as slow
+    else:
+        slope = np.greater(hinge, 0, out=hinge)
+    return slope

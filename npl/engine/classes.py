@@ -114,19 +114,23 @@ def _out_of_range(
     where = position(index) if layout.shape else ""
     if layout.classes == 0:
         return IndexError(f"{loss}: target{where} is {value}, but input has no classes.")
-    if value == layout.classes:
-        hint = "Are your labels counted from 1? Did you mean target - 1?"
-    elif value < 0 and ignore_index is None:
-        hint = "Did you mean sample_weight=, with 0 for what is ignored?"
-    elif value < 0:
-        hint = f"Did you mean ignore_index={value}?"
+    if ignore_index is None:
+        ignored, if_negative = "", "Did you mean sample_weight=, with 0 for what is ignored?"
     else:
-        hint = "Does the input have a column for every class?"
-    ignored = "" if ignore_index is None else f" or be ignore_index ({ignore_index})"
+        ignored = f" or be ignore_index ({ignore_index})"
+        if_negative = f"Did you mean ignore_index={value}?"
+    hint = range_hint(value, layout.classes, if_negative)
     return IndexError(
         f"{loss}: target{where} is {value}; for {layout.classes} classes it must lie in "
         f"[0, {layout.classes - 1}]{ignored}. {hint}"
     )
+
+
+def range_hint(value: int, classes: int, if_negative: str) -> str:
+    """Return the likely fix for a label that is no class."""
+    if value == classes:
+        return "Are your labels counted from 1? Did you mean target - 1?"
+    return if_negative if value < 0 else "Does the input have a column for every class?"
 
 
 def class_weights(loss: str, weight: ArrayLike | None, classes: int) -> Array | None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from npl import numerics
 from npl.engine import Loss
 from npl.engine.arguments import Array, Empty, Reduction, indices, position, shape_mismatch
-from npl.engine.classes import ClassLayout, rows_of_classes
+from npl.engine.classes import ClassLayout, range_hint, rows_of_classes
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.reduction import sample_weights
@@ -154,16 +154,12 @@ class MultiLabelMarginLoss(Loss):
             row, place = np.argwhere(outside)[0]
             value = int(labels[row, place])
             where = position((row, place) if layout.shape else (place,))
-            hint = (
-                " Are your labels counted from 1? Did you mean target - 1?"
-                if value == layout.classes
-                else " Did you mean -1, the end of the row's labels?"
-                if value < 0
-                else " Does the input have a column for every class?"
+            hint = range_hint(
+                value, layout.classes, "Did you mean -1, the end of the row's labels?"
             )
             raise IndexError(
                 f"{self.name}: target{where} is {value}; for {layout.classes} classes it must lie in "
-                f"[0, {layout.classes - 1}] or be -1, which ends a row's labels.{hint}"
+                f"[0, {layout.classes - 1}] or be -1, which ends a row's labels. {hint}"
             )
 
     def _forward(self, scores: Array, labels: Array) -> tuple[Array, Any]:

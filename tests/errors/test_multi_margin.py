@@ -86,7 +86,9 @@ REFUSED = [
         np.zeros((1, 1)),
         np.zeros(1, int),
     ),
-    several(f"target[1, 1] is 3; {OR_END} {FROM_1}", X, ROWS + [[0], [1]], raises=IndexError),
+    several(
+        f"target[1, 1] is 3; {OR_END} {FROM_1}", X, ROWS + np.array([[0], [1]]), raises=IndexError
+    ),
     several(f"target[2] is 8; {OR_END} {COLUMNS}", X[0], np.array([0, 1, 8]), raises=IndexError),
     several(
         f"target[1, 0] is -100; {OR_END} Did you mean -1, the end of the row's labels?",

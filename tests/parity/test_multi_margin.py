@@ -191,3 +191,39 @@ def test_memory_beside_the_gradient_is_that_of_blocks() -> None:
         finally:
             tracemalloc.stop()
         assert peak - gradient.nbytes < 0.75 * gradient.nbytes
+
+
+X, ONE, SEVERAL = np.array([[0.1, 0.2, 0.4]]), np.array([2]), np.array([[2, -1, -1]])
+TAKEN = [
+    pytest.param("multi_margin_loss", (X.astype(np.float16), ONE), id="float16"),
+    pytest.param("multilabel_margin_loss", (X.astype(np.float16), SEVERAL), id="float16 labels"),
+    pytest.param("multi_margin_loss", (X, ONE.astype(np.uint8)), id="uint8"),
+    pytest.param("multilabel_margin_loss", (X, SEVERAL.astype(np.int32)), id="int32"),
+    pytest.param("multilabel_margin_loss", (X, np.array([[2, -1, 7]])), id="behind the end"),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments"), TAKEN)
+def test_taken_where_torch_raises(function: str, arguments: tuple[Array, ...]) -> None:
+    expected = (0.7 + 0.8) / 3
+    assert getattr(F, function)(*arguments) == pytest.approx(expected, rel=2e-3)
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        getattr(TF, function)(*map(torch.tensor, arguments))
+
+
+@pytest.mark.parametrize(
+    ("function", "target"), [("multi_margin_loss", ONE), ("multilabel_margin_loss", SEVERAL)]
+)
+def test_second_derivatives_that_torch_refuses(function: str, target: Array) -> None:
+    assert npl.hessian(getattr(F, function))(X, target).shape == (1, 3, 1, 3)
+    x = torch.tensor(X, requires_grad=True)
+    value = getattr(TF, function)(x, torch.tensor(target))
+    (gradient,) = torch.autograd.grad(value, x, create_graph=True)
+    with pytest.raises(RuntimeError, match="not implemented"):
+        torch.autograd.grad(gradient.sum(), x)
+
+
+def test_torch_gives_one_unbatched_loss_an_axis() -> None:
+    theirs = TF.multi_margin_loss(torch.tensor(X[0]), torch.tensor(ONE), reduction="none")
+    assert theirs.shape == (1,)
+    assert F.multi_margin_loss(X[0], ONE, reduction="none").shape == ()

@@ -84,3 +84,25 @@ def huber_loss(x: Any, y: Any) -> Any:
 
 
 smooth_l1_loss = huber_loss  # with a threshold of 1 they are one
+
+
+def multi_margin_loss(scores: NDArray[Any], label: int) -> tuple[Any, NDArray[Any]]:
+    """Return the mean hinge of the other classes, and which are inside the margin."""
+    return multilabel_margin_loss(scores, np.array([label, -1]))
+
+
+def multilabel_margin_loss(scores: NDArray[Any], labels: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    """Return the hinges of each label against each other class over the number of classes."""
+    with mp.workprec(ROW_BITS):
+        own = labels[: list(labels).index(-1)]
+        # Each distinct score is worked on once: a hard row of thousands of classes holds two or three.
+        others = np.setdiff1d(np.arange(len(scores)), own)
+        distinct, where, counts = np.unique(scores[others], return_inverse=True, return_counts=True)
+        total, gradient = mpf(0), np.full(scores.shape, mpf(0), object)
+        for label in own:
+            gaps = [1 - mpf(float(scores[label])) + x for x in numbers(distinct)]
+            inside = np.array([int(gap > 0) for gap in gaps])
+            total += mp.fsum(int(n) * max(mpf(0), gap) for n, gap in zip(counts, gaps, strict=True))
+            gradient[others] += inside[where]
+            gradient[label] -= int((inside * counts).sum())
+        return total / len(scores), gradient / len(scores)

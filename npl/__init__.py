@@ -23,6 +23,8 @@ from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.huber import HuberLoss
 from npl.losses.l1 import L1Loss
 from npl.losses.mse import MSELoss
+from npl.losses.multi_margin import MultiMarginLoss
+from npl.losses.multilabel_margin import MultiLabelMarginLoss
 from npl.losses.nll import NLLLoss
 from npl.losses.smooth_l1 import SmoothL1Loss
 
@@ -36,6 +38,8 @@ __all__ = [
     "L1Loss",
     "Loss",
     "MSELoss",
+    "MultiLabelMarginLoss",
+    "MultiMarginLoss",
     "NLLLoss",
     "SmoothL1Loss",
     "check_grads",

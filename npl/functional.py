@@ -9,6 +9,8 @@ from npl.losses.cross_entropy import cross_entropy
 from npl.losses.huber import huber_loss
 from npl.losses.l1 import l1_loss
 from npl.losses.mse import mse_loss
+from npl.losses.multi_margin import multi_margin_loss
+from npl.losses.multilabel_margin import multilabel_margin_loss
 from npl.losses.nll import nll_loss
 from npl.losses.smooth_l1 import smooth_l1_loss
 
@@ -19,6 +21,8 @@ __all__ = [
     "huber_loss",
     "l1_loss",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
     "nll_loss",
     "smooth_l1_loss",
 ]

@@ -17,6 +17,7 @@ except ModuleNotFoundError as error:
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
 from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
 from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "HuberLoss",
     "L1Loss",
     "MSELoss",
+    "MultiLabelMarginLoss",
+    "MultiMarginLoss",
     "NLLLoss",
     "NumpyLoss",
     "SmoothL1Loss",

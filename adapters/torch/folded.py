@@ -29,7 +29,8 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
         is_index = y.ndim < x.ndim
         if x.ndim < 2 or not (is_index or (y.shape == x.shape and y.dtype.kind == "f")):
             return None
-        if is_index and loss.reduction == "mean" and (y == ignored).any():
+        may_ignore = ignored is not None and loss.reduction == "mean"
+        if is_index and may_ignore and (y == ignored).any():
             return None
         losses = x.shape[1:2] + x.shape[3:] if x.ndim > 2 else ()
         if is_index and y.shape[1:] != losses:

@@ -11,6 +11,7 @@ from npl.adapters.torch.losses.binary import (
     binary_cross_entropy_with_logits,
 )
 from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
 from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "huber_loss",
     "l1_loss",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
     "nll_loss",
     "smooth_l1_loss",
 ]

@@ -91,8 +91,9 @@ def indices(loss: str, name: str, value: ArrayLike) -> Array:
     TypeError
         For floats: class indices given as floats are nearly always a slip in loading them.
     """
-    # A list of Python ints stays one of integers here.
-    array = np.asarray(value) if isinstance(value, list | tuple) else _as_array(loss, name, value)
+    # Python ints, and lists of them, stay integers here.
+    is_python = isinstance(value, list | tuple | int)
+    array = np.asarray(value) if is_python else _as_array(loss, name, value)
     if array.dtype.kind in "iub" or array.size == 0:
         return array
     hint = f" Did you mean {name}.astype(np.int64)?" if array.dtype.kind == "f" else ""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npl.engine.arguments import Array, indices, position, real_values, shape_mismatch
+from npl.engine.arguments import Array, floats, indices, position, real_values, shape_mismatch
+from npl.engine.operands import Operand
 from npl.engine.reduction import sample_weights
 
 
@@ -35,6 +36,17 @@ def class_layout(loss: str, input: Array) -> ClassLayout:
     return ClassLayout(axis, input.shape[axis], input.shape[:axis] + input.shape[axis + 1 :])
 
 
+def rows_of_classes(loss: str, input: ArrayLike) -> tuple[Operand, ClassLayout]:
+    """Check scores (C) or (N, C), for losses that take no other; a scalar is a row of one class."""
+    scores = floats(loss, "input", input)
+    if scores.ndim > 2:
+        raise ValueError(f"{loss}: input has shape {scores.shape}; it must be (C,) or (N, C).")
+    row = scores.shape or (1,)
+    layout = ClassLayout(len(row) - 1, row[-1], row[:-1])
+    operand = Operand("input", scores, layout.lead, (layout.axis,), shape=row, aligned=row)
+    return operand, layout
+
+
 class Labels(NamedTuple):
     """Class indices that are all in range, and which of the caller's were not ignored."""
 
@@ -53,10 +65,10 @@ def class_labels(
     loss: str,
     target: ArrayLike,
     layout: ClassLayout,
-    ignore_index: int,
+    ignore_index: int | None,
     sample_weight: ArrayLike | None,
 ) -> Labels:
-    """Check class indices against the input.
+    """Check class indices against the input; `ignore_index` is None where a loss ignores none.
 
     Raises
     ------
@@ -80,9 +92,9 @@ def class_labels(
     # Seen as unsigned, a negative label is larger than any class: one look finds both ends.
     unsigned = labels.view(f"{labels.dtype.byteorder}u{labels.itemsize}")
     in_range = np.maximum.reduce(unsigned, None) < layout.classes
-    if in_range and not 0 <= ignore_index < layout.classes:
+    if in_range and (ignore_index is None or not 0 <= ignore_index < layout.classes):
         return Labels(labels, None)
-    valid = labels != ignore_index
+    valid = np.ones(labels.shape, bool) if ignore_index is None else labels != ignore_index
     if not in_range:
         outside = valid & ((labels < 0) | (labels >= layout.classes))
         weights = sample_weights(loss, sample_weight, layout.shape, layout.lead)
@@ -95,23 +107,30 @@ def class_labels(
 
 
 def _out_of_range(
-    loss: str, labels: Array, outside: Array, layout: ClassLayout, ignore_index: int
+    loss: str, labels: Array, outside: Array, layout: ClassLayout, ignore_index: int | None
 ) -> IndexError:
     index = tuple(np.argwhere(outside)[0])
     value = int(labels[index])
     where = position(index) if layout.shape else ""
     if layout.classes == 0:
         return IndexError(f"{loss}: target{where} is {value}, but input has no classes.")
-    if value == layout.classes:
-        hint = "Are your labels counted from 1? Did you mean target - 1?"
-    elif value < 0:
-        hint = f"Did you mean ignore_index={value}?"
+    if ignore_index is None:
+        ignored, if_negative = "", "Did you mean sample_weight=, with 0 for what is ignored?"
     else:
-        hint = "Does the input have a column for every class?"
+        ignored = f" or be ignore_index ({ignore_index})"
+        if_negative = f"Did you mean ignore_index={value}?"
+    hint = range_hint(value, layout.classes, if_negative)
     return IndexError(
         f"{loss}: target{where} is {value}; for {layout.classes} classes it must lie in "
-        f"[0, {layout.classes - 1}] or be ignore_index ({ignore_index}). {hint}"
+        f"[0, {layout.classes - 1}]{ignored}. {hint}"
     )
+
+
+def range_hint(value: int, classes: int, if_negative: str) -> str:
+    """Return the likely fix for a label that is no class."""
+    if value == classes:
+        return "Are your labels counted from 1? Did you mean target - 1?"
+    return if_negative if value < 0 else "Does the input have a column for every class?"
 
 
 def class_weights(loss: str, weight: ArrayLike | None, classes: int) -> Array | None:

@@ -8,6 +8,7 @@ be nearly equal, unless the exact result is itself such a difference.
 """
 
 from npl.numerics.logistic import Logistic, logistic
+from npl.numerics.margins import hinge_slope, margin_block_rows, margin_excess
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
@@ -32,9 +33,12 @@ __all__ = [
     "centered",
     "flat",
     "flat_index",
+    "hinge_slope",
     "labelled_probabilities",
     "labelled_residual",
     "logistic",
+    "margin_block_rows",
+    "margin_excess",
     "shifted_exp",
     "softmax_jvp",
     "softmax_nll",

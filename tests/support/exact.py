@@ -83,7 +83,7 @@ def _quotient(difference: Any, step: Any) -> Any:
 def _exact_argument(argument: Any) -> Any:
     array = np.asarray(argument)
     if array.dtype.kind in "iu":
-        return int(array)
+        return [int(x) for x in array] if array.ndim else int(array)
     if array.ndim:
         return [mpf(float(x)) for x in array]
     return mpf(float(array))

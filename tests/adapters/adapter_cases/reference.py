@@ -1,10 +1,14 @@
 """The functions of torch, and what they lack."""
 
+import torch
 import torch.nn.functional as F
 
 
 class _Torch:
-    """The functions of torch, with the gradient of pos_weight that they have not."""
+    """The functions of torch, with the derivatives that they have not, by its autograd.
+
+    Those are the gradient of pos_weight, and second derivatives of the hinges over classes.
+    """
 
     def __getattr__(self, name):
         return getattr(F, name)
@@ -19,7 +23,31 @@ class _Torch:
             )
         losses = pos_weight * target * F.softplus(-input) + (1 - target) * F.softplus(input)
         losses = losses if weight is None else losses * weight
-        return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
+        return _reduced(losses, reduction)
+
+    @staticmethod
+    def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, reduction="mean"):
+        rows, labels = torch.atleast_2d(input), target.reshape(-1, 1)
+        hinges = F.relu(margin - rows.gather(1, labels) + rows) ** p
+        losses = (hinges * (torch.arange(rows.shape[1]) != labels)).mean(1)
+        losses = losses if weight is None else losses * weight[labels[:, 0]]
+        return _reduced(losses.reshape(input.shape[:-1]), reduction)
+
+    @staticmethod
+    def multilabel_margin_loss(input, target, reduction="mean"):
+        rows, labels = torch.atleast_2d(input), torch.atleast_2d(target)
+        is_live = (labels == -1).cumsum(1) == 0
+        classes = torch.arange(rows.shape[1])
+        is_label = ((labels[..., None] == classes) & is_live[..., None]).any(1)
+        own = rows.gather(1, labels.clamp(0))
+        hinges = F.relu(1 - own[..., None] + rows[:, None])
+        counted = is_live[..., None] & ~is_label[:, None]
+        losses = (hinges * counted).sum((1, 2)) / rows.shape[1]
+        return _reduced(losses.reshape(input.shape[:-1]), reduction)
+
+
+def _reduced(losses, reduction):
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
 
 
 Torch = _Torch()

@@ -20,7 +20,11 @@ from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.hinge_embedding import HingeEmbeddingLoss
+from npl.losses.margin_ranking import MarginRankingLoss
+from npl.losses.multilabel_soft_margin import MultiLabelSoftMarginLoss
 from npl.losses.nll import NLLLoss
+from npl.losses.soft_margin import SoftMarginLoss
 
 __version__ = "0.1.0"
 
@@ -28,8 +32,12 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "HingeEmbeddingLoss",
     "Loss",
+    "MarginRankingLoss",
+    "MultiLabelSoftMarginLoss",
     "NLLLoss",
+    "SoftMarginLoss",
     "check_grads",
     "get_num_threads",
     "grad",

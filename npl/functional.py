@@ -6,11 +6,19 @@
 from npl.losses.binary_cross_entropy import binary_cross_entropy
 from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from npl.losses.cross_entropy import cross_entropy
+from npl.losses.hinge_embedding import hinge_embedding_loss
+from npl.losses.margin_ranking import margin_ranking_loss
+from npl.losses.multilabel_soft_margin import multilabel_soft_margin_loss
 from npl.losses.nll import nll_loss
+from npl.losses.soft_margin import soft_margin_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "hinge_embedding_loss",
+    "margin_ranking_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
+    "soft_margin_loss",
 ]

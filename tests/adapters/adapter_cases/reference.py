@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 
 class _Torch:
-    """The functions of torch, with the gradient of pos_weight that they have not."""
+    """The functions of torch, with the gradients that they have not."""
 
     def __getattr__(self, name):
         return getattr(F, name)
@@ -19,6 +19,12 @@ class _Torch:
             )
         losses = pos_weight * target * F.softplus(-input) + (1 - target) * F.softplus(input)
         losses = losses if weight is None else losses * weight
+        return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
+
+    @staticmethod
+    def soft_margin_loss(input, target, reduction="mean"):
+        # Out of torch's operations: its own has no gradient of the target, nor forward mode.
+        losses = F.softplus(-input * target)
         return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
 
 

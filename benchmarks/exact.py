@@ -106,3 +106,34 @@ def multilabel_margin_loss(scores: NDArray[Any], labels: NDArray[Any]) -> tuple[
             gradient[others] += inside[where]
             gradient[label] -= int((inside * counts).sum())
         return total / len(scores), gradient / len(scores)
+
+
+def hinge_embedding_loss(x: Any, y: Any) -> Any:
+    """Return the loss of a distance, with a margin of 1."""
+    return x if y == 1 else max(mpf(0), 1 - x)
+
+
+def margin_ranking_loss(x1: Any, x2: Any, y: Any) -> Any:
+    """Return the loss of a pair of scores, without a margin."""
+    return max(mpf(0), -y * (x1 - x2))
+
+
+def soft_margin_loss(x: Any, y: Any) -> Any:
+    """Return the loss of a score."""
+    return mp.log(1 + mp.exp(-y * x))
+
+
+def multilabel_soft_margin_loss(
+    logits: NDArray[Any], labels: NDArray[Any]
+) -> tuple[Any, NDArray[Any]]:
+    """Return the mean of the classes' losses, and of each class its share in the gradient."""
+    with mp.workprec(ROW_BITS):
+        # Of a label of 1 and a logit the loss is that of a label of 0 and minus the logit.
+        wrong, where, counts = np.unique(
+            np.where(labels == 1, -logits, logits), return_inverse=True, return_counts=True
+        )
+        distinct = numbers(wrong)
+        losses = [mp.log(1 + mp.exp(x)) for x in distinct]
+        total = mp.fsum(int(n) * loss for n, loss in zip(counts, losses, strict=True))
+        slopes = np.array([1 / (1 + mp.exp(-x)) / logits.size for x in distinct], object)[where]
+        return total / logits.size, np.where(labels == 1, -slopes, slopes)

@@ -20,13 +20,17 @@ from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.hinge_embedding import HingeEmbeddingLoss
 from npl.losses.huber import HuberLoss
 from npl.losses.l1 import L1Loss
+from npl.losses.margin_ranking import MarginRankingLoss
 from npl.losses.mse import MSELoss
 from npl.losses.multi_margin import MultiMarginLoss
 from npl.losses.multilabel_margin import MultiLabelMarginLoss
+from npl.losses.multilabel_soft_margin import MultiLabelSoftMarginLoss
 from npl.losses.nll import NLLLoss
 from npl.losses.smooth_l1 import SmoothL1Loss
+from npl.losses.soft_margin import SoftMarginLoss
 
 __version__ = "0.1.0"
 
@@ -34,14 +38,18 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "L1Loss",
     "Loss",
     "MSELoss",
+    "MarginRankingLoss",
     "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "check_grads",
     "get_num_threads",
     "grad",

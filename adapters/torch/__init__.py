@@ -17,6 +17,12 @@ except ModuleNotFoundError as error:
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
 from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.margin import (
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelSoftMarginLoss,
+    SoftMarginLoss,
+)
 from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
 from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 
@@ -24,13 +30,17 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "L1Loss",
     "MSELoss",
+    "MarginRankingLoss",
     "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
     "NumpyLoss",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "from_npl",
 ]

@@ -11,6 +11,12 @@ from npl.adapters.torch.losses.binary import (
     binary_cross_entropy_with_logits,
 )
 from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.margin import (
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+)
 from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
 from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 
@@ -18,11 +24,15 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "hinge_embedding_loss",
     "huber_loss",
     "l1_loss",
+    "margin_ranking_loss",
     "mse_loss",
     "multi_margin_loss",
     "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "smooth_l1_loss",
+    "soft_margin_loss",
 ]

@@ -3,19 +3,9 @@
 A loss without a row, or a function that no row names, fails the build of the docs.
 """
 
-from sweeps import (
-    binary,
-    classification,
-    multi_margin,
-    regression,
-)
+from sweeps import (binary, classification, margin, multi_margin, regression,)
 from sweeps.sweep import Sweep
 
-SWEEPS: dict[str, Sweep] = {
-    **classification.SWEEPS,
-    **binary.SWEEPS,
-    **regression.SWEEPS,
-    **multi_margin.SWEEPS,
-}
+SWEEPS: dict[str, Sweep] = {**classification.SWEEPS, **binary.SWEEPS, **regression.SWEEPS, **margin.SWEEPS, **multi_margin.SWEEPS,}
 
 __all__ = ["SWEEPS", "Sweep"]

@@ -154,14 +154,12 @@ class BCEWithLogitsLoss(Loss):
             x, y, p = x.astype(np.float64), y.astype(np.float64), p.astype(np.float64)
             parts = numerics.logistic(x)
         near, far = self._shares(parts, y, p)
-        # Each side of zero has one of the two logarithms linear: near · x + (1 - y + p y) log(1 + z).
-        losses = np.multiply(x, near, out=scratch_like(x))
-        if not parts.smallest > 0:
-            losses[near == 0] = 0  # 0 · inf
         if p is None:
-            losses += parts.log1p
+            losses = numerics.logistic_losses(parts, near)
         else:
-            losses += (1 - y + y * p) * parts.log1p
+            # Each side of zero has one of the two logarithms linear: near · x + (1 - y + p y) log(1 + z).
+            losses = (1 - y + y * p) * parts.log1p
+            losses += numerics.zero_wins(x, near)
         return losses, (y, p, near, far, parts)
 
     @staticmethod
@@ -181,10 +179,7 @@ class BCEWithLogitsLoss(Loss):
         y, p, near, far, parts = saved
         along_x, along_y, along_p = out if len(out) == 3 else (*out, None)
         if along_x is not None:
-            slope = np.multiply(far, parts.decay, out=scratch_like(far))
-            slope += near
-            slope /= np.add(parts.decay, 1, out=scratch_like(far))
-            np.multiply(slope, c, out=along_x)
+            np.multiply(numerics.logistic_slopes(parts, near, far), c, out=along_x)
         if along_y is not None:
             if p is None:
                 np.multiply(parts.x, -c, out=along_y)  # the two logarithms differ by x exactly
@@ -192,7 +187,7 @@ class BCEWithLogitsLoss(Loss):
                 linear = np.maximum(parts.x, 0) + numerics.zero_wins(p, np.minimum(parts.x, 0))
                 np.multiply((p - 1) * parts.log1p - linear, c, out=along_y)
         if along_p is not None:
-            along_p[...] = numerics.zero_wins(c * y, _softplus_minus(parts))
+            along_p[...] = numerics.zero_wins(c * y, numerics.softplus_minus(parts))
 
     def _hvp(
         self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
@@ -201,12 +196,11 @@ class BCEWithLogitsLoss(Loss):
         v_x, v_y, v_p = v if len(v) == 3 else (*v, None)
         along_x, along_y, along_p = out if len(out) == 3 else (*out, None)
         pos_weight = 1 if p is None else p
-        sigma = (parts.above + parts.below * parts.decay) / (1 + parts.decay)
-        sigma_minus = (parts.below + parts.above * parts.decay) / (1 + parts.decay)
+        sigma, sigma_minus = numerics.sigmoids(parts)
         xx = (1 - y + pos_weight * y) * sigma * sigma_minus
         xy = -(sigma + pos_weight * sigma_minus)
         xp = -y * sigma_minus
-        yp = _softplus_minus(parts)
+        yp = numerics.softplus_minus(parts)
         for along, row in (
             (along_x, ((v_x, xx), (v_y, xy), (v_p, xp))),
             (along_y, ((v_x, xy), (v_p, yp))),
@@ -218,12 +212,6 @@ class BCEWithLogitsLoss(Loss):
                     if vector is not None:
                         product += numerics.zero_wins(second, vector)
                 np.multiply(product, c, out=along)
-
-
-def _softplus_minus(parts: numerics.Logistic) -> Array:
-    """Return log(1 + exp(-x)), the loss at y = 1."""
-    softplus: Array = parts.log1p - np.minimum(parts.x, 0)
-    return softplus
 
 
 def binary_cross_entropy_with_logits(

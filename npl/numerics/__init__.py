@@ -7,7 +7,15 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
-from npl.numerics.logistic import Logistic, logistic
+from npl.numerics.exact_sums import two_product, two_sum
+from npl.numerics.logistic import (
+    Logistic,
+    logistic,
+    logistic_losses,
+    logistic_slopes,
+    sigmoids,
+    softplus_minus,
+)
 from npl.numerics.margins import hinge_slope, margin_block_rows, margin_excess
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
@@ -37,13 +45,19 @@ __all__ = [
     "labelled_probabilities",
     "labelled_residual",
     "logistic",
+    "logistic_losses",
+    "logistic_slopes",
     "margin_block_rows",
     "margin_excess",
     "shifted_exp",
+    "sigmoids",
     "softmax_jvp",
     "softmax_nll",
     "softmax_residual",
+    "softplus_minus",
     "split_softmax",
     "sum_of_others",
+    "two_product",
+    "two_sum",
     "zero_wins",
 ]

@@ -26,19 +26,65 @@ class Logistic(NamedTuple):
     smallest: float  # the smallest z: 0 where |x| underflows it, or is infinite; NaN for a NaN
 
 
-def logistic(x: Array) -> Logistic:
+def logistic(x: Array, error: Array | None = None) -> Logistic:
     r"""Return what the logistic function and its logarithm are made of, without a cancellation.
 
     With $z = e^{-|x|} \le 1$, $\sigma(|x|) = 1/(1+z)$ and $\sigma(-|x|) = z/(1+z)$, and $\log(1 +
     e^x) = \max(x, 0) + \log(1 + z)$, each to a few $u$ for every $x$, $\pm\infty$ included [1]_.
     The sign of $x$ comes as numbers 0 and 1: sums with them cost a tenth of a masked copy, and are
     exact.
+
+    An `error` is what rounding took from `x`: $z$ is that of their sum. It is below $u |x|$, so
+    $e^{\mp error}$ is $1 \mp error$ to $u^2 x^2$.
     """
     decay = np.abs(x, out=scratch_like(x))
     np.negative(decay, out=decay)
     np.exp(decay, out=decay)
-    smallest = float(np.minimum.reduce(decay))
+    if error is not None:
+        decay -= decay * (np.sign(x) * error)
+    smallest = float(np.minimum.reduce(decay, None))
     log1p = np.log1p(decay, out=scratch_like(x))
     above = np.greater_equal(x, 0, out=scratch_like(x))
     below = np.subtract(1, above, out=scratch_like(x))
     return Logistic(x, decay, log1p, above, below, smallest)
+
+
+def softplus_minus(parts: Logistic) -> Array:
+    r"""Return $\log(1 + e^{-x})$, to a few $u$: a sum of two terms of one sign."""
+    softplus: Array = parts.log1p - np.minimum(parts.x, 0)
+    return softplus
+
+
+def sigmoids(parts: Logistic) -> tuple[Array, Array]:
+    r"""Return $\sigma(x)$ and $\sigma(-x)$, each to a few $u$."""
+    total = 1 + parts.decay
+    return (
+        (parts.above + parts.below * parts.decay) / total,
+        (parts.below + parts.above * parts.decay) / total,
+    )
+
+
+def logistic_losses(parts: Logistic, near: Array) -> Array:
+    r"""Return $near \cdot x + \log(1 + z)$, with $0 \cdot \infty = 0$.
+
+    For $near = [x \ge 0] - y$ that is $-y \log \sigma(x) - (1 - y) \log \sigma(-x)$: on each side of
+    zero one of the two logarithms is linear. For $y$ in [0, 1] both terms are non-negative.
+    """
+    losses = np.multiply(parts.x, near, out=scratch_like(parts.x))
+    if not parts.smallest > 0:
+        losses[near == 0] = 0
+    losses += parts.log1p
+    return losses
+
+
+def logistic_slopes(parts: Logistic, near: Array, far: Array) -> Array:
+    r"""Return $(near + far\, z) / (1 + z)$.
+
+    For $near = [x \ge 0] - y$ and $far = [x < 0] - y$ that is $\sigma(x) - y$, with the two sides of
+    zero kept apart: where a hard target is right, $near$ is 0 exactly, and what is left has all its
+    digits.
+    """
+    slopes = np.multiply(far, parts.decay, out=scratch_like(far))
+    slopes += near
+    slopes /= np.add(parts.decay, 1, out=scratch_like(far))
+    return slopes

@@ -85,3 +85,7 @@ class Case:
 
 def weights(*shape: int) -> Tensor:
     return torch.rand(*shape, dtype=torch.float64) + 0.5
+
+
+def signs(*shape: int) -> Tensor:
+    return torch.randint(2, shape, dtype=torch.float64) * 2 - 1

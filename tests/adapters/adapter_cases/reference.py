@@ -7,7 +7,8 @@ import torch.nn.functional as F
 class _Torch:
     """The functions of torch, with the derivatives that they have not, by its autograd.
 
-    Those are the gradient of pos_weight, and second derivatives of the hinges over classes.
+    Those are the gradient of pos_weight, of a target of the soft margin, and second derivatives of the
+    hinges over classes.
     """
 
     def __getattr__(self, name):
@@ -44,6 +45,12 @@ class _Torch:
         counted = is_live[..., None] & ~is_label[:, None]
         losses = (hinges * counted).sum((1, 2)) / rows.shape[1]
         return _reduced(losses.reshape(input.shape[:-1]), reduction)
+
+    @staticmethod
+    def soft_margin_loss(input, target, reduction="mean"):
+        # Out of torch's operations: its own has no gradient of the target, nor forward mode.
+        losses = F.softplus(-input * target)
+        return _reduced(losses, reduction)
 
 
 def _reduced(losses, reduction):

@@ -27,8 +27,12 @@ FUNCTIONS = [
     "nll_loss",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "kl_div",
+    "poisson_nll_loss",
+    "gaussian_nll_loss",
 ]
 MODULES = ["CrossEntropyLoss", "NLLLoss", "BCELoss", "BCEWithLogitsLoss"]
+MODULES += ["KLDivLoss", "PoissonNLLLoss", "GaussianNLLLoss"]
 DTYPES = [torch.float64, torch.float32]
 
 

@@ -158,7 +158,8 @@ class GaussianNLLLoss(ElementwiseLoss):
             own in (1, size) for own, size in zip(aligned, shape, strict=False)
         )
         if not fits:
-            wanted = f"{shape}, (*{shape[:-1]}, 1), {shape[:-1]} or ()"
+            per_row = [(*shape[:-1], 1), shape[:-1]] if shape else []
+            wanted = " or ".join(map(str, dict.fromkeys([shape, *per_row, ()])))
             raise shape_mismatch(self.name, "var", v.shape, f"losses of shape {shape}", wanted)
         of_x, of_y, of_v = self.arguments
         var = Operand(

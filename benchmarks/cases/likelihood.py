@@ -34,7 +34,7 @@ def log_probabilities_and_probabilities(
 def log_rates_and_counts(
     rng: np.random.Generator, shape: Shape, dtype: type[Any]
 ) -> tuple[Array, ...]:
-    """Return logarithms of expected counts, below 0, and counts; the hard ones are far from 0, and next to it."""
+    """Return logarithms of expected counts, below 0, and counts; the hard ones are tiny and huge."""
     log_rates = -0.5 - 3 * rng.standard_exponential(shape, dtype)
     counts: Array = rng.poisson(2, shape).astype(dtype)
     log_rates[:HARD_ROWS] = -80, -80, 80, 1e-30, -1e4, 10

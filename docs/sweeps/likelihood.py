@@ -36,6 +36,10 @@ SWEEPS: dict[str, Sweep] = {
         "gaussian_nll_loss",
         "the distance from the target",
         span(-3, 3),
-        {"var 0.25": Curve(gaussian(0.25)), "var 1": Curve(gaussian(1)), "var 4": Curve(gaussian(4))},
+        {
+            "var 0.25": Curve(gaussian(0.25)),
+            "var 1": Curve(gaussian(1)),
+            "var 4": Curve(gaussian(4)),
+        },
     ),
 }

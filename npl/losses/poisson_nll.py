@@ -77,7 +77,7 @@ class PoissonNLLLoss(ElementwiseLoss):
     --------
     >>> import numpy as np, npl
     >>> float(npl.PoissonNLLLoss(full=True)(np.log([2.0, 3.0]), np.array([1.0, 4.0])))
-    1.5448...
+    1.54522...
     """
 
     log_input: bool = True

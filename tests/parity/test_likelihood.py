@@ -61,7 +61,7 @@ def test_kl_div(shape: tuple[int, ...], log_target: bool) -> None:
     target = log_probabilities if log_target else probabilities
     make = drawn(shape, log_probabilities, target)
     sweep(F.kl_div, TF.kl_div, make, log_target=log_target)
-    if shape[:1] not in ((), (0,)):
+    if shape and 0 not in shape:
         assert_parity(
             lambda *a: F.kl_div(*a, reduction="batchmean", log_target=log_target),
             lambda *a: TF.kl_div(*a, reduction="batchmean", log_target=log_target),
@@ -93,7 +93,9 @@ def test_kl_div_of_log_target_0() -> None:
     np.testing.assert_array_equal(underflown, [INF])
 
 
-@pytest.mark.parametrize("build", [lambda **k: npl.KLDivLoss(**k), lambda **k: F.kl_div([0.0], [1.0], **k)])
+@pytest.mark.parametrize(
+    "build", [lambda **k: npl.KLDivLoss(**k), lambda **k: F.kl_div([0.0], [1.0], **k)]
+)
 def test_the_mean_of_kl_div_warns_as_torch(build: Callable[..., Any]) -> None:
     with pytest.warns(UserWarning, match="reduction: 'mean' divides") as theirs:
         TF.kl_div(torch.zeros(1), torch.ones(1))
@@ -101,11 +103,10 @@ def test_the_mean_of_kl_div_warns_as_torch(build: Callable[..., Any]) -> None:
         build()
     assert str(ours[0].message) == str(theirs[0].message)
     assert ours[0].filename == __file__
-    for quiet in ({"reduction": "batchmean"}, {"reduction": "sum"}, {"normalizer": 3.0}):
-        with pytest.warns(UserWarning, match="control") as nothing:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for quiet in ({"reduction": "batchmean"}, {"reduction": "sum"}, {"normalizer": 3.0}):
             build(**quiet)
-            warnings.warn("control", UserWarning, stacklevel=1)
-        assert len(nothing) == 1
 
 
 # ---------------------------------------------------------------------- Poisson
@@ -226,7 +227,9 @@ def test_squares_may_leave_float32() -> None:
     assert theirs.isinf().all()
     # The largest second derivative decides, not an infinity less an infinity.
     tiny = tuple(np.array([number], np.float32) for number in (3e-15, 0, 1e-30))
-    products = npl.hvp(npl.GaussianNLLLoss(eps=0), tiny, tuple(np.ones(1, np.float32) for _ in tiny))
+    products = npl.hvp(
+        npl.GaussianNLLLoss(eps=0), tiny, tuple(np.ones(1, np.float32) for _ in tiny)
+    )
     assert products[2] == INF
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from torch import Tensor, nn
@@ -128,7 +129,9 @@ class KLDivLoss(Options, nn.KLDivLoss):
         empty: str = "nan",
     ) -> None:
         super().__init__(size_average, reduce, reduction, log_target)
-        self.set_options(npl.KLDivLoss, normalizer, empty)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a mean torch warns at the call
+            self.set_options(npl.KLDivLoss, normalizer, empty)
 
     def forward(
         self, input: Tensor, target: Tensor, *, sample_weight: Any = None, normalizer: Any = None

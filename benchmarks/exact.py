@@ -137,3 +137,19 @@ def multilabel_soft_margin_loss(
         total = mp.fsum(int(n) * loss for n, loss in zip(counts, losses, strict=True))
         slopes = np.array([1 / (1 + mp.exp(-x)) / logits.size for x in distinct], object)[where]
         return total / logits.size, np.where(labels == 1, -slopes, slopes)
+
+
+def kl_div(x: Any, y: Any) -> Any:
+    """Return the divergence of a log-probability from a probability above 0."""
+    return y * (mp.log(y) - x)
+
+
+def poisson_nll_loss(x: Any, y: Any) -> Any:
+    """Return the loss of a count and the logarithm of the expected one."""
+    return mp.exp(x) - y * x
+
+
+def gaussian_nll_loss(x: Any, y: Any, v: Any) -> Any:
+    """Return the loss of a mean, a number and a variance of at least eps = 1e-6."""
+    s = max(v, mpf(1e-6))
+    return (mp.log(s) + (x - y) ** 2 / s) / 2

@@ -16,21 +16,62 @@ from npl.autodiff import (
     value_and_grad,
     vjp,
 )
-from npl.engine import Loss, get_num_threads, set_num_threads
-from npl.losses.binary_cross_entropy import BCELoss
-from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
-from npl.losses.cross_entropy import CrossEntropyLoss
-from npl.losses.hinge_embedding import HingeEmbeddingLoss
-from npl.losses.huber import HuberLoss
-from npl.losses.l1 import L1Loss
-from npl.losses.margin_ranking import MarginRankingLoss
-from npl.losses.mse import MSELoss
-from npl.losses.multi_margin import MultiMarginLoss
-from npl.losses.multilabel_margin import MultiLabelMarginLoss
-from npl.losses.multilabel_soft_margin import MultiLabelSoftMarginLoss
-from npl.losses.nll import NLLLoss
-from npl.losses.smooth_l1 import SmoothL1Loss
-from npl.losses.soft_margin import SoftMarginLoss
+from npl.engine import (
+    Loss,
+    get_num_threads,
+    set_num_threads,
+)
+from npl.losses.binary_cross_entropy import (
+    BCELoss,
+)
+from npl.losses.binary_cross_entropy_with_logits import (
+    BCEWithLogitsLoss,
+)
+from npl.losses.cross_entropy import (
+    CrossEntropyLoss,
+)
+from npl.losses.gaussian_nll import (
+    GaussianNLLLoss,
+)
+from npl.losses.hinge_embedding import (
+    HingeEmbeddingLoss,
+)
+from npl.losses.huber import (
+    HuberLoss,
+)
+from npl.losses.kl_div import (
+    KLDivLoss,
+)
+from npl.losses.l1 import (
+    L1Loss,
+)
+from npl.losses.margin_ranking import (
+    MarginRankingLoss,
+)
+from npl.losses.mse import (
+    MSELoss,
+)
+from npl.losses.multi_margin import (
+    MultiMarginLoss,
+)
+from npl.losses.multilabel_margin import (
+    MultiLabelMarginLoss,
+)
+from npl.losses.multilabel_soft_margin import (
+    MultiLabelSoftMarginLoss,
+)
+from npl.losses.nll import (
+    NLLLoss,
+)
+from npl.losses.poisson_nll import (
+    PoissonNLLLoss,
+)
+from npl.losses.smooth_l1 import (
+    SmoothL1Loss,
+)
+from npl.losses.soft_margin import (
+    SoftMarginLoss,
+)
 
 __version__ = "0.1.0"
 
@@ -38,8 +79,10 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "GaussianNLLLoss",
     "HingeEmbeddingLoss",
     "HuberLoss",
+    "KLDivLoss",
     "L1Loss",
     "Loss",
     "MSELoss",
@@ -48,6 +91,7 @@ __all__ = [
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
+    "PoissonNLLLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "check_grads",

@@ -3,27 +3,66 @@
 >>> import npl.functional as F
 """
 
-from npl.losses.binary_cross_entropy import binary_cross_entropy
-from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
-from npl.losses.cross_entropy import cross_entropy
-from npl.losses.hinge_embedding import hinge_embedding_loss
-from npl.losses.huber import huber_loss
-from npl.losses.l1 import l1_loss
-from npl.losses.margin_ranking import margin_ranking_loss
-from npl.losses.mse import mse_loss
-from npl.losses.multi_margin import multi_margin_loss
-from npl.losses.multilabel_margin import multilabel_margin_loss
-from npl.losses.multilabel_soft_margin import multilabel_soft_margin_loss
-from npl.losses.nll import nll_loss
-from npl.losses.smooth_l1 import smooth_l1_loss
-from npl.losses.soft_margin import soft_margin_loss
+from npl.losses.binary_cross_entropy import (
+    binary_cross_entropy,
+)
+from npl.losses.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits,
+)
+from npl.losses.cross_entropy import (
+    cross_entropy,
+)
+from npl.losses.gaussian_nll import (
+    gaussian_nll_loss,
+)
+from npl.losses.hinge_embedding import (
+    hinge_embedding_loss,
+)
+from npl.losses.huber import (
+    huber_loss,
+)
+from npl.losses.kl_div import (
+    kl_div,
+)
+from npl.losses.l1 import (
+    l1_loss,
+)
+from npl.losses.margin_ranking import (
+    margin_ranking_loss,
+)
+from npl.losses.mse import (
+    mse_loss,
+)
+from npl.losses.multi_margin import (
+    multi_margin_loss,
+)
+from npl.losses.multilabel_margin import (
+    multilabel_margin_loss,
+)
+from npl.losses.multilabel_soft_margin import (
+    multilabel_soft_margin_loss,
+)
+from npl.losses.nll import (
+    nll_loss,
+)
+from npl.losses.poisson_nll import (
+    poisson_nll_loss,
+)
+from npl.losses.smooth_l1 import (
+    smooth_l1_loss,
+)
+from npl.losses.soft_margin import (
+    soft_margin_loss,
+)
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",
+    "kl_div",
     "l1_loss",
     "margin_ranking_loss",
     "mse_loss",
@@ -31,6 +70,7 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
 ]

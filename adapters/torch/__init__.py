@@ -14,24 +14,48 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
-from npl.adapters.torch.bridge import NumpyLoss, from_npl
-from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
-from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.bridge import (
+    NumpyLoss,
+    from_npl,
+)
+from npl.adapters.torch.losses.binary import (
+    BCELoss,
+    BCEWithLogitsLoss,
+)
+from npl.adapters.torch.losses.classification import (
+    CrossEntropyLoss,
+    NLLLoss,
+)
+from npl.adapters.torch.losses.likelihood import (
+    GaussianNLLLoss,
+    KLDivLoss,
+    PoissonNLLLoss,
+)
 from npl.adapters.torch.losses.margin import (
     HingeEmbeddingLoss,
     MarginRankingLoss,
     MultiLabelSoftMarginLoss,
     SoftMarginLoss,
 )
-from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
-from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from npl.adapters.torch.losses.multi_margin import (
+    MultiLabelMarginLoss,
+    MultiMarginLoss,
+)
+from npl.adapters.torch.losses.regression import (
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    SmoothL1Loss,
+)
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "GaussianNLLLoss",
     "HingeEmbeddingLoss",
     "HuberLoss",
+    "KLDivLoss",
     "L1Loss",
     "MSELoss",
     "MarginRankingLoss",
@@ -40,6 +64,7 @@ __all__ = [
     "MultiMarginLoss",
     "NLLLoss",
     "NumpyLoss",
+    "PoissonNLLLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "from_npl",

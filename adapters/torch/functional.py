@@ -10,22 +10,40 @@ from npl.adapters.torch.losses.binary import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
 )
-from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.classification import (
+    cross_entropy,
+    nll_loss,
+)
+from npl.adapters.torch.losses.likelihood import (
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+)
 from npl.adapters.torch.losses.margin import (
     hinge_embedding_loss,
     margin_ranking_loss,
     multilabel_soft_margin_loss,
     soft_margin_loss,
 )
-from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
-from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from npl.adapters.torch.losses.multi_margin import (
+    multi_margin_loss,
+    multilabel_margin_loss,
+)
+from npl.adapters.torch.losses.regression import (
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",
+    "kl_div",
     "l1_loss",
     "margin_ranking_loss",
     "mse_loss",
@@ -33,6 +51,7 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
 ]

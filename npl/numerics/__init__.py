@@ -7,7 +7,15 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
-from npl.numerics.exact_sums import two_product, two_sum
+from npl.numerics.exact_sums import (
+    two_product,
+    two_sum,
+)
+from npl.numerics.factorial import (
+    log_factorial,
+    log_factorial_curvature,
+    log_factorial_slope,
+)
 from npl.numerics.logistic import (
     Logistic,
     logistic,
@@ -16,8 +24,16 @@ from npl.numerics.logistic import (
     sigmoids,
     softplus_minus,
 )
-from npl.numerics.margins import hinge_slope, margin_block_rows, margin_excess
-from npl.numerics.rows import flat, flat_index, zero_wins
+from npl.numerics.margins import (
+    hinge_slope,
+    margin_block_rows,
+    margin_excess,
+)
+from npl.numerics.rows import (
+    flat,
+    flat_index,
+    zero_wins,
+)
 from npl.numerics.softmax import (
     LabelledSoftmax,
     ShiftedExp,
@@ -44,6 +60,9 @@ __all__ = [
     "hinge_slope",
     "labelled_probabilities",
     "labelled_residual",
+    "log_factorial",
+    "log_factorial_curvature",
+    "log_factorial_slope",
     "logistic",
     "logistic_losses",
     "logistic_slopes",

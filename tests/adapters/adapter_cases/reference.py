@@ -7,8 +7,8 @@ import torch.nn.functional as F
 class _Torch:
     """The functions of torch, with the derivatives that they have not, by its autograd.
 
-    Those are the gradient of pos_weight, of a target of the soft margin, and second derivatives of the
-    hinges over classes.
+    Those are the gradient of pos_weight, of a target of the soft margin, of the factorial of a count,
+    and second derivatives of the hinges over classes.
     """
 
     def __getattr__(self, name):
@@ -51,6 +51,12 @@ class _Torch:
         # Out of torch's operations: its own has no gradient of the target, nor forward mode.
         losses = F.softplus(-input * target)
         return _reduced(losses, reduction)
+
+    @staticmethod
+    def poisson_nll_loss(input, target, *, full=False, reduction="mean", **options):
+        """Without Stirling's approximation of the factorial."""
+        losses = F.poisson_nll_loss(input, target, reduction="none", **options)
+        return _reduced(losses + (target + 1).lgamma() if full else losses, reduction)
 
 
 def _reduced(losses, reduction):

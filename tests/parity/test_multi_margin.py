@@ -11,6 +11,7 @@ import torch.nn.functional as TF
 
 import npl
 import npl.functional as F
+from tests.test_shapes import LAYOUTS
 from tests.test_torch_parity import Array, assert_parity, sweep
 
 INF, NAN = np.inf, np.nan
@@ -163,6 +164,25 @@ def test_a_row_of_weight_zero_may_hold_anything() -> None:
         value, gradient = npl.value_and_grad(function)(x, target, sample_weight=weight)
         assert value == function(x[:1], alone)
         assert not gradient[1].any()
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "stride 0"])
+@pytest.mark.parametrize("classes", [4, 64, 65])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_layout_does_not_change_a_bit(layout: str, classes: int, dtype: type) -> None:
+    lay_out = LAYOUTS[layout]
+    x = scores((5, classes), dtype)
+    for loss, target in (
+        (npl.MultiMarginLoss(p=2, reduction="sum"), labels((5, classes))),
+        (npl.MultiLabelMarginLoss(reduction="sum"), label_rows((5, classes), "some")),
+    ):
+        value, gradient = npl.value_and_grad(loss)(x, target)
+        product = npl.hvp(loss, (x, target), (x, None))[0]
+        own, other = lay_out(x), lay_out(target)
+        got = npl.value_and_grad(loss)(own, other)
+        np.testing.assert_array_equal(got[0], value)
+        np.testing.assert_array_equal(got[1], gradient)
+        np.testing.assert_array_equal(npl.hvp(loss, (own, other), (own, None))[0], product)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.uint64, np.int64])

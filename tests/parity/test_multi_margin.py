@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -146,6 +147,18 @@ def test_what_cancels_is_exact() -> None:
         assert F.multilabel_margin_loss(row, [[0, -1]], reduction="sum") == dtype(kept / 2)
         squared = F.multi_margin_loss(row.astype(float), [0], p=2)
         assert squared == pytest.approx(kept * kept / 2, rel=1e-15)
+
+
+def test_the_sum_of_three_numbers_is_within_two_units() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(2000):
+        margin, own = rng.choice([1.0, 0.3, -0.5, rng.normal()]), rng.choice([1.0, rng.normal()])
+        own *= rng.choice([1.0, 1 + 2.0**-52])
+        tiny = rng.normal() * 10.0 ** rng.integers(-30, 0)
+        x = rng.choice([own - margin, own - margin + tiny, tiny, rng.normal()])
+        got = npl.numerics.margin_excess(np.array([[x]]), np.array([own]), float(margin))[0, 0]
+        exact = Fraction(float(margin)) - Fraction(float(own)) + Fraction(float(x))
+        assert abs(Fraction(float(got)) - exact) <= abs(exact) * Fraction(2) ** -52
 
 
 def test_labels_behind_the_end_are_not_looked_at() -> None:

@@ -27,7 +27,10 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
     if loss.layout == "classes":
         ignored = getattr(loss, "ignore_index", None)
         is_index = y.ndim < x.ndim
-        if x.ndim < 2 or not (is_index or (y.shape == x.shape and y.dtype.kind == "f")):
+        # Integers of the input's shape may be labels of one sample or a distribution, where indices can
+        # be ignored; elsewhere they are one thing alone.
+        is_row = y.shape == x.shape and (y.dtype.kind == "f" or ignored is None)
+        if x.ndim < 2 or not (is_index or is_row):
             return None
         may_ignore = ignored is not None and loss.reduction == "mean"
         if is_index and may_ignore and (y == ignored).any():

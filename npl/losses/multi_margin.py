@@ -76,8 +76,8 @@ class MultiMarginLoss(Loss):
     Examples
     --------
     >>> import numpy as np, npl
-    >>> float(npl.MultiMarginLoss()(np.array([[0.1, 0.2, 0.4, 0.8]]), np.array([3])))
-    0.32500...
+    >>> float(npl.MultiMarginLoss()(np.array([[0.0, 0.25, 0.5, 0.75]]), np.array([3])))
+    0.375
     """
 
     layout = "classes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch.nn.functional as TF
 
 import npl
 import npl.functional as F
+from tests.test_shapes import LAYOUTS
 from tests.test_torch_parity import Array, assert_parity, sweep
 
 INF, NAN = np.inf, np.nan
@@ -147,6 +149,18 @@ def test_what_cancels_is_exact() -> None:
         assert squared == pytest.approx(kept * kept / 2, rel=1e-15)
 
 
+def test_the_sum_of_three_numbers_is_within_two_units() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(2000):
+        margin, own = rng.choice([1.0, 0.3, -0.5, rng.normal()]), rng.choice([1.0, rng.normal()])
+        own *= rng.choice([1.0, 1 + 2.0**-52])
+        tiny = rng.normal() * 10.0 ** rng.integers(-30, 0)
+        x = rng.choice([own - margin, own - margin + tiny, tiny, rng.normal()])
+        got = npl.numerics.margin_excess(np.array([[x]]), np.array([own]), float(margin))[0, 0]
+        exact = Fraction(float(margin)) - Fraction(float(own)) + Fraction(float(x))
+        assert abs(Fraction(float(got)) - exact) <= abs(exact) * Fraction(2) ** -52
+
+
 def test_labels_behind_the_end_are_not_looked_at() -> None:
     x = np.array([[0.1, 0.2, 0.4, 0.8], [0.3, 0.1, 0.2, 0.0]])
     clean = F.multilabel_margin_loss(x, [[3, 0, -1, -1], [-1, -1, -1, -1]])
@@ -163,6 +177,25 @@ def test_a_row_of_weight_zero_may_hold_anything() -> None:
         value, gradient = npl.value_and_grad(function)(x, target, sample_weight=weight)
         assert value == function(x[:1], alone)
         assert not gradient[1].any()
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "stride 0"])
+@pytest.mark.parametrize("classes", [4, 64, 65])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_layout_does_not_change_a_bit(layout: str, classes: int, dtype: type) -> None:
+    lay_out = LAYOUTS[layout]
+    x = scores((5, classes), dtype)
+    for loss, target in (
+        (npl.MultiMarginLoss(p=2, reduction="sum"), labels((5, classes))),
+        (npl.MultiLabelMarginLoss(reduction="sum"), label_rows((5, classes), "some")),
+    ):
+        value, gradient = npl.value_and_grad(loss)(x, target)
+        product = npl.hvp(loss, (x, target), (x, None))[0]
+        own, other = lay_out(x), lay_out(target)
+        got = npl.value_and_grad(loss)(own, other)
+        np.testing.assert_array_equal(got[0], value)
+        np.testing.assert_array_equal(got[1], gradient)
+        np.testing.assert_array_equal(npl.hvp(loss, (own, other), (own, None))[0], product)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.uint64, np.int64])

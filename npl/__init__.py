@@ -21,6 +21,8 @@ from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.nll import NLLLoss
+from npl.losses.pairwise_distance import PairwiseDistance
+from npl.losses.triplet_margin import TripletMarginLoss
 
 __version__ = "0.1.0"
 
@@ -30,6 +32,8 @@ __all__ = [
     "CrossEntropyLoss",
     "Loss",
     "NLLLoss",
+    "PairwiseDistance",
+    "TripletMarginLoss",
     "check_grads",
     "get_num_threads",
     "grad",

@@ -7,10 +7,14 @@ from npl.losses.binary_cross_entropy import binary_cross_entropy
 from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from npl.losses.cross_entropy import cross_entropy
 from npl.losses.nll import nll_loss
+from npl.losses.pairwise_distance import pairwise_distance
+from npl.losses.triplet_margin import triplet_margin_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "nll_loss",
+    "pairwise_distance",
+    "triplet_margin_loss",
 ]

@@ -8,6 +8,15 @@ be nearly equal, unless the exact result is itself such a difference.
 """
 
 from npl.numerics.logistic import Logistic, logistic
+from npl.numerics.norms import (
+    RowNorms,
+    norm_curvature_diag,
+    norm_jvp_of_slope,
+    norm_slope,
+    power_of_two_scale,
+    row_norms,
+    shifted_difference,
+)
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
@@ -27,6 +36,7 @@ from npl.numerics.softmax import (
 __all__ = [
     "LabelledSoftmax",
     "Logistic",
+    "RowNorms",
     "ShiftedExp",
     "SplitSoftmax",
     "centered",
@@ -35,6 +45,12 @@ __all__ = [
     "labelled_probabilities",
     "labelled_residual",
     "logistic",
+    "norm_curvature_diag",
+    "norm_jvp_of_slope",
+    "norm_slope",
+    "power_of_two_scale",
+    "row_norms",
+    "shifted_difference",
     "shifted_exp",
     "softmax_jvp",
     "softmax_nll",

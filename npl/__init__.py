@@ -19,6 +19,8 @@ from npl.autodiff import (
 from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
+from npl.losses.cosine_embedding import CosineEmbeddingLoss
+from npl.losses.cosine_similarity import CosineSimilarity
 from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.nll import NLLLoss
 from npl.losses.pairwise_distance import PairwiseDistance
@@ -29,6 +31,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Loss",
     "NLLLoss",

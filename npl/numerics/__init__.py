@@ -7,6 +7,7 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
+from npl.numerics.angles import Angles, Side, across, angles
 from npl.numerics.logistic import Logistic, logistic
 from npl.numerics.norms import (
     RowNorms,
@@ -34,11 +35,15 @@ from npl.numerics.softmax import (
 )
 
 __all__ = [
+    "Angles",
     "LabelledSoftmax",
     "Logistic",
     "RowNorms",
     "ShiftedExp",
+    "Side",
     "SplitSoftmax",
+    "across",
+    "angles",
     "centered",
     "flat",
     "flat_index",

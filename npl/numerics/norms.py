@@ -19,7 +19,7 @@ def power_of_two_scale(rows: Array) -> Array:
     """
     largest = np.abs(rows).max(-1, initial=0.0)
     exponent = np.frexp(largest)[1] - 1
-    scale: Array = np.ldexp(1.0, exponent)
+    scale: Array = np.ldexp(1.0, exponent)  # of float64, which has the range for all
     scale[largest == 0] = 1
     return np.where(np.isfinite(largest), scale, largest)
 

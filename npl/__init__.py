@@ -25,6 +25,7 @@ from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.nll import NLLLoss
 from npl.losses.pairwise_distance import PairwiseDistance
 from npl.losses.triplet_margin import TripletMarginLoss
+from npl.losses.triplet_margin_with_distance import TripletMarginWithDistanceLoss
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "NLLLoss",
     "PairwiseDistance",
     "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "check_grads",
     "get_num_threads",
     "grad",

@@ -11,6 +11,7 @@ from npl.losses.cross_entropy import cross_entropy
 from npl.losses.nll import nll_loss
 from npl.losses.pairwise_distance import pairwise_distance
 from npl.losses.triplet_margin import triplet_margin_loss
+from npl.losses.triplet_margin_with_distance import triplet_margin_with_distance_loss
 
 __all__ = [
     "binary_cross_entropy",
@@ -21,4 +22,5 @@ __all__ = [
     "nll_loss",
     "pairwise_distance",
     "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]

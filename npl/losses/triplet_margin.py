@@ -25,6 +25,7 @@ from npl.engine.arguments import (
 )
 from npl.engine.loss import Terms
 from npl.engine.rows import row_layout
+from npl.engine.triplets import check_triplet, hinge, shares_of_a_tie
 
 __all__ = ["TripletMarginLoss", "triplet_margin_loss"]
 
@@ -197,14 +198,8 @@ class TripletMarginLoss(Loss):
         shares: Array = (own < other).astype(np.float64)
         tied = own == other
         if tied.any():
-            # The point of least norm on the segment between the gradients (near - far, -near, far)
-            # and (near, -near - swapped, swapped).
             near, far, swapped = near[tied], far[tied], swapped[tied]
-            one = np.concatenate([near - far, -near, far], -1)
-            two = np.concatenate([near, -near - swapped, swapped], -1)
-            span = ((two - one) ** 2).sum(-1)
-            along = (two * (two - one)).sum(-1)
-            shares[tied] = np.clip(along / np.where(span > 0, span, 1.0), 0, 1)
+            shares[tied] = shares_of_a_tie((near, -near), (far, -far), (swapped, -swapped))
         return shares
 
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
@@ -254,20 +249,6 @@ class TripletMarginLoss(Loss):
             other = (1 - shares) * numerics.norm_curvature_diag(saved.swapped)
         diagonal = (near - far, near - other, -far - other)[which]
         np.multiply(diagonal, np.where(saved.active, c, 0)[:, None], out=out)
-
-
-def hinge(near: Array, far: Array, margin: float) -> Array:
-    """Return by how much `near` plus a margin exceeds `far`, or 0; NaN stays."""
-    return np.maximum((near - far) + margin, 0)
-
-
-def check_triplet(loss: str, arrays: dict[str, Array]) -> None:
-    """Raise unless the three arrays have as many axes, and vectors of one size along the last."""
-    shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-    if len({array.ndim for array in arrays.values()}) > 1:
-        raise ValueError(f"{loss}: {shapes}: they must have the same number of axes.")
-    if len({array.shape[-1:] for array in arrays.values()}) > 1:
-        raise ValueError(f"{loss}: {shapes}: the vectors, along the last axis, must have one size.")
 
 
 def triplet_margin_loss(

@@ -80,37 +80,37 @@ class Cosines(NamedTuple):
     def hvp(self, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]) -> None:
         r"""Write the Hessian of `sum(c * cosines)` times `v`.
 
-        The changes along $v$ of the slope $P_x \hat y / |x|$, with $\cos' = \nabla \cos \cdot v$, are
-        $(d\hat y - \cos' \hat x - \cos\, d\hat x) / |x|$, less the slope times $\hat x \cdot v_x / |x|$.
+        The slope $s_x = P_x \hat y$ over $|x|$ changes along $v$ by
+
+        $$\frac{1}{|x|} \left( P_x\, d\hat y - \cos\, d\hat x - \frac{(s_x \cdot v_x)\, \hat x
+        + (\hat x \cdot v_x)\, s_x}{|x|} \right),$$
+
+        in which each projection keeps its digits (`npl.numerics.project_out`).
         """
         units, value = self.units(), self.value()[:, None]
         lengths = [length[:, None] for length in self.lengths]
         held = [(~free)[:, None] for free in self.free]
-        slopes = [self.slope(which) for which in (0, 1)]
-        stretch: list[Array] = []
-        turned: list[Array] = []
-        change = np.zeros_like(value)
-        for which, vector in enumerate(v):
-            if vector is None:
-                stretch.append(np.zeros_like(value))
-                turned.append(np.zeros_like(units[which]))
-                continue
-            relative = vector / lengths[which]
-            along = np.where(held[which], _dot(units[which], relative), 0)
-            stretch.append(along)
-            turned.append(relative - along * units[which])
-            change += _dot(slopes[which], relative)
+        relative = [
+            None if vector is None else vector / length
+            for vector, length in zip(v, lengths, strict=True)
+        ]
+        turned = [
+            None if r is None else np.where(h, numerics.project_out(u, r), r)
+            for u, r, h in zip(units, relative, held, strict=True)
+        ]
         for which, target in enumerate(out):
             if target is None:
                 continue
-            product = np.where(
-                held[which],
-                turned[1 - which]
-                - change * units[which]
-                - value * turned[which]
-                - slopes[which] * stretch[which],
-                turned[1 - which],
-            )
+            product = np.zeros_like(units[which])
+            other, own, r = turned[1 - which], turned[which], relative[which]
+            if other is not None:
+                product += np.where(
+                    held[which], numerics.project_out(units[which], other), other
+                )
+            if own is not None and r is not None:
+                slope = self.slope(which)
+                bent = value * own + _dot(slope, r) * units[which] + _dot(units[which], r) * slope
+                product -= np.where(held[which], bent, 0)
             product /= lengths[which]
             np.multiply(product, c[:, None], out=target)
 
@@ -118,7 +118,7 @@ class Cosines(NamedTuple):
         r"""Write the diagonal, $-(\cos (1 - \hat x_i^2) + 2 \hat x_i (P_x \hat y)_i) / |x|^2$."""
         unit, slope = self.units()[which], self.slope(which)
         length = self.lengths[which][:, None]
-        diagonal = self.value()[:, None] * (1 - unit * unit) + 2 * unit * slope
+        diagonal = self.value()[:, None] * numerics.one_minus_squares(unit) + 2 * unit * slope
         diagonal /= -length
         diagonal /= length
         diagonal[self.free[which]] = 0

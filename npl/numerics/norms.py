@@ -151,18 +151,7 @@ def norm_jvp_of_slope(norms: RowNorms, slope: Array, v: Array) -> Array:
         return np.zeros_like(slope)
     bent, share = _bend(norms)
     product: Array = v if bent is None else bent * v
-    product = product - slope * (slope * v).sum(-1)[:, None]
-    if slope.shape[-1]:
-        top = np.argmax(share, -1)[:, None]
-        rest, dot = share.copy(), slope * v
-        np.put_along_axis(rest, top, 0, -1)
-        np.put_along_axis(dot, top, 0, -1)
-        own = np.take_along_axis(v, top, -1)
-        if bent is not None:
-            own = own * np.take_along_axis(bent, top, -1)
-        own = own * rest.sum(-1)[:, None]
-        own -= np.take_along_axis(slope, top, -1) * dot.sum(-1)[:, None]
-        np.put_along_axis(product, top, own, -1)
+    product = _less_projection(product, slope, share, v)
     product *= ((norms.p - 1) / _no_zero(norms.scaled_length))[:, None]
     product /= norms.scale[:, None]
     product[norms.scaled_length == 0] = 0
@@ -174,18 +163,53 @@ def norm_curvature_diag(norms: RowNorms) -> Array:
     if norms.p in (0, 1, np.inf):
         return np.zeros_like(norms.scaled)
     bent, share = _bend(norms)
-    diagonal: Array = 1 - share
-    if share.shape[-1]:
-        top = np.argmax(share, -1)[:, None]
-        rest = share.copy()
-        np.put_along_axis(rest, top, 0, -1)
-        np.put_along_axis(diagonal, top, rest.sum(-1)[:, None], -1)
+    diagonal = _complement(share)
     if bent is not None:
         diagonal *= bent
     diagonal *= ((norms.p - 1) / _no_zero(norms.scaled_length))[:, None]
     diagonal /= norms.scale[:, None]
     diagonal[norms.scaled_length == 0] = 0
     return diagonal
+
+
+def project_out(unit: Array, v: Array) -> Array:
+    r"""Return $v - u (u \cdot v)$ for rows $u$ of length 1, the part of `v` across them.
+
+    Error: a few $u$ times the sum of the absolute values of $(1 - u_i^2) v_i$ and the $u_i u_j v_j$;
+    see `norm_jvp_of_slope` for the one element where $1 - u_i^2$ would lose digits.
+    """
+    return _less_projection(v, unit, unit * unit, v)
+
+
+def one_minus_squares(unit: Array) -> Array:
+    r"""Return $1 - u_i^2$ for rows of length 1, the largest element's as the sum of the others."""
+    return _complement(unit * unit)
+
+
+def _less_projection(bent: Array, slope: Array, share: Array, v: Array) -> Array:
+    """Return `bent - slope * (slope . v)`, where `bent` is a multiple w^(p - 2) of `v`."""
+    terms = slope * v
+    product: Array = bent - slope * terms.sum(-1)[:, None]
+    if slope.shape[-1]:
+        top = np.argmax(share, -1)[:, None]
+        rest = share.copy()
+        np.put_along_axis(rest, top, 0, -1)
+        np.put_along_axis(terms, top, 0, -1)
+        own = np.take_along_axis(bent, top, -1) * rest.sum(-1)[:, None]
+        own -= np.take_along_axis(slope, top, -1) * terms.sum(-1)[:, None]
+        np.put_along_axis(product, top, own, -1)
+    return product
+
+
+def _complement(share: Array) -> Array:
+    """Return 1 minus shares that add up to 1, without cancellation."""
+    complement: Array = 1 - share
+    if share.shape[-1]:
+        top = np.argmax(share, -1)[:, None]
+        rest = share.copy()
+        np.put_along_axis(rest, top, 0, -1)
+        np.put_along_axis(complement, top, rest.sum(-1)[:, None], -1)
+    return complement
 
 
 def _bend(norms: RowNorms) -> tuple[Array | None, Array]:

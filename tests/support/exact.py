@@ -24,6 +24,7 @@ class Exact(NamedTuple):
     gradient: list[Any]
     measure: list[Any]  # what an error in the gradient is relative to
     hessian: list[list[Any]]
+    bend: list[Any]  # what an error in its diagonal is relative to
 
 
 def _parts(argument: Any) -> list[Any]:
@@ -65,15 +66,22 @@ def exact_row(case: Case, options: dict[str, Any], row: tuple[Any, ...]) -> Exac
                     + moved((i, -h), (j, -k))
                 )
                 hessian[i][j] = hessian[j][i] = _quotient(second, 4 * h * k)
-        measure = [abs(g) for g in gradient]
-        if case.terms is not None:
-            own = case.terms(options, *point)
-            flat: list[Any] = []
-            for n, terms in zip(case.differentiable, own, strict=False):
-                count = len(_parts(point[n]))
-                flat += [None] * count if terms is None else _parts(terms)
-            measure = [m if t is None else t for m, t in zip(measure, flat, strict=True)]
-        return Exact(case.oracle(options, *point), gradient, measure, hessian)
+        measure = _measure(case, case.terms, options, point, gradient)
+        diagonal = [hessian[i][i] for i in size]
+        bend = _measure(case, case.curvature_terms, options, point, diagonal)
+        return Exact(case.oracle(options, *point), gradient, measure, hessian, bend)
+
+
+def _measure(case: Case, terms: Any, options: dict[str, Any], point: Any, results: Any) -> Any:
+    """Return the absolute terms of results where there are such, else their own absolute values."""
+    measure = [abs(result) for result in results]
+    if terms is None:
+        return measure
+    flat: list[Any] = []
+    for n, own in zip(case.differentiable, terms(options, *point), strict=False):
+        count = len(_parts(point[n]))
+        flat += [None] * count if own is None else _parts(own)
+    return [m if t is None else t for m, t in zip(measure, flat, strict=True)]
 
 
 def _quotient(difference: Any, step: Any) -> Any:

@@ -33,6 +33,8 @@ class Case:
     terms
         `(options, *row) -> one list per differentiable argument`: the absolute terms of its
         gradient where it is a sum of mixed signs; by default the gradient itself is the measure.
+    curvature_terms
+        The same for the diagonal of its Hessian.
     differentiable
         The positional arguments with a derivative.
     edge
@@ -56,6 +58,7 @@ class Case:
     edge: tuple[int, ...] = ()
     counts: Callable[..., float] | None = None
     poison: float = float("nan")
+    curvature_terms: Callable[..., Any] | None = None
 
     def typed_options(self, dtype: type) -> dict[str, Any]:
         """Return the options with lists as arrays of a dtype."""

@@ -90,8 +90,8 @@ def triplet_margin_loss(
 ) -> Tensor:
     """Return the triplet margin loss of anchors, positive and negative examples.
 
-    A drop-in for `torch.nn.functional.triplet_margin_loss`; see `npl.TripletMarginLoss` for the formula, shapes
-    and derivatives. Gradients flow to all three.
+    A drop-in for `torch.nn.functional.triplet_margin_loss`; see `npl.TripletMarginLoss` for the formula,
+    shapes and derivatives. Gradients flow to all three.
     """
     return evaluate(
         npl.TripletMarginLoss,
@@ -123,14 +123,14 @@ def triplet_margin_with_distance_loss(
 
     A drop-in for `torch.nn.functional.triplet_margin_with_distance_loss`; see
     `npl.TripletMarginWithDistanceLoss` for the formula. Unlike there, `distance_function` is one of tensors,
-    and its derivatives are those of autograd; by default it is NPL's `pairwise_distance`. Its value may have any
-    shape, which is that of the losses.
+    and its derivatives are those of autograd; by default it is NPL's `pairwise_distance`. Its value may have
+    any shape, which is that of the losses.
     """
-    # Checks the options, as NPL words them.
-    number = None if isinstance(normalizer, Tensor) else normalizer
-    npl.TripletMarginWithDistanceLoss(
-        margin=margin, swap=swap, reduction=reduction, normalizer=number, empty=empty
-    )
+    if not torch.compiler.is_compiling():  # NPL's check of the options, which Dynamo cannot trace
+        number = None if isinstance(normalizer, Tensor) else normalizer
+        npl.TripletMarginWithDistanceLoss(
+            margin=margin, swap=swap, reduction=reduction, normalizer=number, empty=empty
+        )
     if not anchor.ndim == positive.ndim == negative.ndim:
         raise ValueError(
             f"TripletMarginWithDistanceLoss: anchor {tuple(anchor.shape)}, positive {tuple(positive.shape)}, "

@@ -88,9 +88,11 @@ def figure(loss: type[Loss], sweep: Sweep) -> str:
         left, right = drawing.subplots(1, 2)
         for label, curve in sweep.curves.items():
             arguments = curve.arguments(sweep.over)
-            value = loss(reduction="none", **curve.options)(*arguments)
-            total = loss(reduction="sum", **curve.options)
-            _, gradient = npl.value_and_grad(total)(*arguments)
+            losses = loss(**curve.options)
+            if losses.reduction != "none":
+                losses = loss(reduction="none", **curve.options)
+            value, pullback = npl.vjp(losses, *arguments)
+            gradient = pullback(np.ones_like(value))[0]
             slope = gradient.reshape(len(sweep.over), -1)[:, 0]
             if not (np.isfinite(value).all() and np.isfinite(slope).all()):
                 raise PluginError(f"docs/sweeps: {loss.__name__}, {label}: not finite there")

@@ -6,78 +6,38 @@ Losses are classes here (`npl.CrossEntropyLoss`) and functions in `npl.functiona
 (`npl.value_and_grad`, `npl.hvp`, ...) take either.
 """
 
-from npl.autodiff import (
-    check_grads,
-    grad,
-    hessian,
-    hessian_diag,
-    hvp,
-    jvp,
-    value_and_grad,
-    vjp,
-)
-from npl.engine import (
-    Loss,
-    get_num_threads,
-    set_num_threads,
-)
-from npl.losses.binary_cross_entropy import (
-    BCELoss,
-)
-from npl.losses.binary_cross_entropy_with_logits import (
-    BCEWithLogitsLoss,
-)
-from npl.losses.cross_entropy import (
-    CrossEntropyLoss,
-)
-from npl.losses.gaussian_nll import (
-    GaussianNLLLoss,
-)
-from npl.losses.hinge_embedding import (
-    HingeEmbeddingLoss,
-)
-from npl.losses.huber import (
-    HuberLoss,
-)
-from npl.losses.kl_div import (
-    KLDivLoss,
-)
-from npl.losses.l1 import (
-    L1Loss,
-)
-from npl.losses.margin_ranking import (
-    MarginRankingLoss,
-)
-from npl.losses.mse import (
-    MSELoss,
-)
-from npl.losses.multi_margin import (
-    MultiMarginLoss,
-)
-from npl.losses.multilabel_margin import (
-    MultiLabelMarginLoss,
-)
-from npl.losses.multilabel_soft_margin import (
-    MultiLabelSoftMarginLoss,
-)
-from npl.losses.nll import (
-    NLLLoss,
-)
-from npl.losses.poisson_nll import (
-    PoissonNLLLoss,
-)
-from npl.losses.smooth_l1 import (
-    SmoothL1Loss,
-)
-from npl.losses.soft_margin import (
-    SoftMarginLoss,
-)
+from npl.autodiff import check_grads, grad, hessian, hessian_diag, hvp, jvp, value_and_grad, vjp
+from npl.engine import Loss, get_num_threads, set_num_threads
+from npl.losses.binary_cross_entropy import BCELoss
+from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
+from npl.losses.cosine_embedding import CosineEmbeddingLoss
+from npl.losses.cosine_similarity import CosineSimilarity
+from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.gaussian_nll import GaussianNLLLoss
+from npl.losses.hinge_embedding import HingeEmbeddingLoss
+from npl.losses.huber import HuberLoss
+from npl.losses.kl_div import KLDivLoss
+from npl.losses.l1 import L1Loss
+from npl.losses.margin_ranking import MarginRankingLoss
+from npl.losses.mse import MSELoss
+from npl.losses.multi_margin import MultiMarginLoss
+from npl.losses.multilabel_margin import MultiLabelMarginLoss
+from npl.losses.multilabel_soft_margin import MultiLabelSoftMarginLoss
+from npl.losses.nll import NLLLoss
+from npl.losses.pairwise_distance import PairwiseDistance
+from npl.losses.poisson_nll import PoissonNLLLoss
+from npl.losses.smooth_l1 import SmoothL1Loss
+from npl.losses.soft_margin import SoftMarginLoss
+from npl.losses.triplet_margin import TripletMarginLoss
+from npl.losses.triplet_margin_with_distance import TripletMarginWithDistanceLoss
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
     "HingeEmbeddingLoss",
@@ -91,9 +51,12 @@ __all__ = [
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
+    "PairwiseDistance",
     "PoissonNLLLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "check_grads",
     "get_num_threads",
     "grad",

@@ -3,61 +3,34 @@
 >>> import npl.functional as F
 """
 
-from npl.losses.binary_cross_entropy import (
-    binary_cross_entropy,
-)
-from npl.losses.binary_cross_entropy_with_logits import (
-    binary_cross_entropy_with_logits,
-)
-from npl.losses.cross_entropy import (
-    cross_entropy,
-)
-from npl.losses.gaussian_nll import (
-    gaussian_nll_loss,
-)
-from npl.losses.hinge_embedding import (
-    hinge_embedding_loss,
-)
-from npl.losses.huber import (
-    huber_loss,
-)
-from npl.losses.kl_div import (
-    kl_div,
-)
-from npl.losses.l1 import (
-    l1_loss,
-)
-from npl.losses.margin_ranking import (
-    margin_ranking_loss,
-)
-from npl.losses.mse import (
-    mse_loss,
-)
-from npl.losses.multi_margin import (
-    multi_margin_loss,
-)
-from npl.losses.multilabel_margin import (
-    multilabel_margin_loss,
-)
-from npl.losses.multilabel_soft_margin import (
-    multilabel_soft_margin_loss,
-)
-from npl.losses.nll import (
-    nll_loss,
-)
-from npl.losses.poisson_nll import (
-    poisson_nll_loss,
-)
-from npl.losses.smooth_l1 import (
-    smooth_l1_loss,
-)
-from npl.losses.soft_margin import (
-    soft_margin_loss,
-)
+from npl.losses.binary_cross_entropy import binary_cross_entropy
+from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
+from npl.losses.cosine_embedding import cosine_embedding_loss
+from npl.losses.cosine_similarity import cosine_similarity
+from npl.losses.cross_entropy import cross_entropy
+from npl.losses.gaussian_nll import gaussian_nll_loss
+from npl.losses.hinge_embedding import hinge_embedding_loss
+from npl.losses.huber import huber_loss
+from npl.losses.kl_div import kl_div
+from npl.losses.l1 import l1_loss
+from npl.losses.margin_ranking import margin_ranking_loss
+from npl.losses.mse import mse_loss
+from npl.losses.multi_margin import multi_margin_loss
+from npl.losses.multilabel_margin import multilabel_margin_loss
+from npl.losses.multilabel_soft_margin import multilabel_soft_margin_loss
+from npl.losses.nll import nll_loss
+from npl.losses.pairwise_distance import pairwise_distance
+from npl.losses.poisson_nll import poisson_nll_loss
+from npl.losses.smooth_l1 import smooth_l1_loss
+from npl.losses.soft_margin import soft_margin_loss
+from npl.losses.triplet_margin import triplet_margin_loss
+from npl.losses.triplet_margin_with_distance import triplet_margin_with_distance_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
@@ -70,7 +43,10 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "pairwise_distance",
     "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]

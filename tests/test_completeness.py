@@ -18,12 +18,29 @@ LOSSES = [
     for value in vars(npl).values()
     if isinstance(value, type) and issubclass(value, npl.Loss) and value is not npl.Loss
 ]
+EMPTY = inspect.Parameter.empty
 OURS = {"sample_weight", "normalizer", "empty"}
 OF_CLASS, OF_CALL = {"normalizer", "empty"}, {"sample_weight", "normalizer"}
 # torch has it in the function alone; here both forms come from one definition.
 WEIGHTED = {"L1Loss", "MSELoss", "HuberLoss"}
 # Losses whose samples are not rows of their arguments, and the module that tests them instead.
-TESTED_APART: dict[str, str] = {}
+TESTED_APART: dict[str, str] = {
+    "CosineSimilarity": "losses/test_embedding.py",
+    "PairwiseDistance": "losses/test_embedding.py",
+}
+# Distances and similarities, which are neither reduced nor weighted; and the signature of torch's functions
+# of them, which are built in and show none.
+UNREDUCED = {
+    "cosine_similarity": [("x1", EMPTY), ("x2", EMPTY), ("dim", 1), ("eps", 1e-8)],
+    "pairwise_distance": [
+        ("x1", EMPTY),
+        ("x2", EMPTY),
+        ("p", 2.0),
+        ("eps", 1e-6),
+        ("keepdim", False),
+    ],
+}
+UNREDUCED_CLASSES = {"CosineSimilarity", "PairwiseDistance"}
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -64,17 +81,22 @@ def _assert_torchs_and(ours: object, theirs: object, more: set[str]) -> None:
 
 @pytest.mark.parametrize("name", F.__all__)
 def test_functions_have_the_signature_of_torch(name: str) -> None:
-    _assert_torchs_and(getattr(F, name), getattr(torch.nn.functional, name), OURS)
+    if name in UNREDUCED:
+        assert _arguments(getattr(F, name)) == UNREDUCED[name]
+    else:
+        _assert_torchs_and(getattr(F, name), getattr(torch.nn.functional, name), OURS)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_classes_have_the_signature_of_torch(loss: type[npl.Loss]) -> None:
+    unreduced = loss.__name__ in UNREDUCED_CLASSES
+    of_class, of_call = (set(), set()) if unreduced else (OF_CLASS, OF_CALL)
     weight = {"weight"} if loss.__name__ in WEIGHTED else set()
-    _assert_torchs_and(loss, getattr(torch.nn, loss.__name__), OF_CLASS | weight)
+    _assert_torchs_and(loss, getattr(torch.nn, loss.__name__), of_class | weight)
     forward = getattr(torch.nn, loss.__name__).forward
     own = inspect.signature(loss.__call__).parameters
-    assert len(_arguments(loss.__call__)) == len(_arguments(forward)) + len(OF_CALL)
-    assert {n for n, p in own.items() if p.kind is p.KEYWORD_ONLY} == OF_CALL
+    assert len(_arguments(loss.__call__)) == len(_arguments(forward)) + len(of_call)
+    assert {n for n, p in own.items() if p.kind is p.KEYWORD_ONLY} == of_call
 
 
 DEPRECATED = [loss for loss in LOSSES if "size_average" in inspect.signature(loss).parameters]

@@ -14,43 +14,31 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
-from npl.adapters.torch.bridge import (
-    NumpyLoss,
-    from_npl,
+from npl.adapters.torch.bridge import NumpyLoss, from_npl
+from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
+from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.embedding import (
+    CosineEmbeddingLoss,
+    CosineSimilarity,
+    PairwiseDistance,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
-from npl.adapters.torch.losses.binary import (
-    BCELoss,
-    BCEWithLogitsLoss,
-)
-from npl.adapters.torch.losses.classification import (
-    CrossEntropyLoss,
-    NLLLoss,
-)
-from npl.adapters.torch.losses.likelihood import (
-    GaussianNLLLoss,
-    KLDivLoss,
-    PoissonNLLLoss,
-)
+from npl.adapters.torch.losses.likelihood import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from npl.adapters.torch.losses.margin import (
     HingeEmbeddingLoss,
     MarginRankingLoss,
     MultiLabelSoftMarginLoss,
     SoftMarginLoss,
 )
-from npl.adapters.torch.losses.multi_margin import (
-    MultiLabelMarginLoss,
-    MultiMarginLoss,
-)
-from npl.adapters.torch.losses.regression import (
-    HuberLoss,
-    L1Loss,
-    MSELoss,
-    SmoothL1Loss,
-)
+from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
+from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
     "HingeEmbeddingLoss",
@@ -64,8 +52,11 @@ __all__ = [
     "MultiMarginLoss",
     "NLLLoss",
     "NumpyLoss",
+    "PairwiseDistance",
     "PoissonNLLLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "from_npl",
 ]

@@ -53,7 +53,7 @@ def evaluate(
     if is_opaque(tensors):
         _check_devices(loss.__name__, names, tensors)
         call = compiled.describe(loss.__name__, names, count, options)
-        value = compiled.evaluate(call, count, options["reduction"] != "none", tensors)
+        value = compiled.evaluate(call, count, options.get("reduction", "none") != "none", tensors)
     else:
         value = functions.evaluate(loss_call(loss, tuple(names), count, **options), tensors)
     return value if dtype is None else value.to(dtype)

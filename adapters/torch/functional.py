@@ -6,39 +6,30 @@ Beside torch's own arguments each takes, by keyword, NPL's `sample_weight`, `nor
 formulas, options and derivatives are those of the loss that a docstring names.
 """
 
-from npl.adapters.torch.losses.binary import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
+from npl.adapters.torch.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.embedding import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    pairwise_distance,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
 )
-from npl.adapters.torch.losses.classification import (
-    cross_entropy,
-    nll_loss,
-)
-from npl.adapters.torch.losses.likelihood import (
-    gaussian_nll_loss,
-    kl_div,
-    poisson_nll_loss,
-)
+from npl.adapters.torch.losses.likelihood import gaussian_nll_loss, kl_div, poisson_nll_loss
 from npl.adapters.torch.losses.margin import (
     hinge_embedding_loss,
     margin_ranking_loss,
     multilabel_soft_margin_loss,
     soft_margin_loss,
 )
-from npl.adapters.torch.losses.multi_margin import (
-    multi_margin_loss,
-    multilabel_margin_loss,
-)
-from npl.adapters.torch.losses.regression import (
-    huber_loss,
-    l1_loss,
-    mse_loss,
-    smooth_l1_loss,
-)
+from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
+from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
@@ -51,7 +42,10 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "pairwise_distance",
     "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]

@@ -160,6 +160,20 @@ def number(loss: str, name: str, value: object, interval: Interval) -> None:
         raise ValueError(f"{loss}: {name} is {value!r}; it must lie in {interval}.")
 
 
+def positive_number(loss: str, name: str, value: object) -> None:
+    """Raise unless `value` is a finite real number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{loss}: {name} is {value!r}; it must be a number above 0.")
+    if not 0 < value < np.inf:
+        raise ValueError(f"{loss}: {name} is {value!r}; it must be a finite number above 0.")
+
+
+def boolean(loss: str, name: str, value: object) -> None:
+    """Raise unless `value` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{loss}: {name} is {value!r}; it must be True or False.")
+
+
 def position(index: tuple[Any, ...]) -> str:
     """Return an index as a reader would type it: `[3]`, `[0, 2]`; nothing for a scalar."""
     return f"[{', '.join(str(int(i)) for i in index)}]" if index else ""

@@ -7,15 +7,9 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
-from npl.numerics.exact_sums import (
-    two_product,
-    two_sum,
-)
-from npl.numerics.factorial import (
-    log_factorial,
-    log_factorial_curvature,
-    log_factorial_slope,
-)
+from npl.numerics.angles import Angles, Side, across, angles
+from npl.numerics.exact_sums import two_product, two_sum
+from npl.numerics.factorial import log_factorial, log_factorial_curvature, log_factorial_slope
 from npl.numerics.logistic import (
     Logistic,
     logistic,
@@ -24,16 +18,19 @@ from npl.numerics.logistic import (
     sigmoids,
     softplus_minus,
 )
-from npl.numerics.margins import (
-    hinge_slope,
-    margin_block_rows,
-    margin_excess,
+from npl.numerics.margins import hinge_slope, margin_block_rows, margin_excess
+from npl.numerics.norms import (
+    RowNorms,
+    norm_curvature_diag,
+    norm_jvp_of_slope,
+    norm_slope,
+    one_minus_squares,
+    power_of_two_scale,
+    project_out,
+    row_norms,
+    shifted_difference,
 )
-from npl.numerics.rows import (
-    flat,
-    flat_index,
-    zero_wins,
-)
+from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
     ShiftedExp,
@@ -50,10 +47,15 @@ from npl.numerics.softmax import (
 )
 
 __all__ = [
+    "Angles",
     "LabelledSoftmax",
     "Logistic",
+    "RowNorms",
     "ShiftedExp",
+    "Side",
     "SplitSoftmax",
+    "across",
+    "angles",
     "centered",
     "flat",
     "flat_index",
@@ -68,6 +70,14 @@ __all__ = [
     "logistic_slopes",
     "margin_block_rows",
     "margin_excess",
+    "norm_curvature_diag",
+    "norm_jvp_of_slope",
+    "norm_slope",
+    "one_minus_squares",
+    "power_of_two_scale",
+    "project_out",
+    "row_norms",
+    "shifted_difference",
     "shifted_exp",
     "sigmoids",
     "softmax_jvp",

@@ -25,6 +25,7 @@ class Exact(NamedTuple):
     measure: list[Any]  # what an error in the gradient is relative to
     hessian: list[list[Any]]
     value_measure: Any  # what an error in the value is relative to
+    bend: list[Any]  # what an error in its diagonal is relative to
 
 
 def _parts(argument: Any) -> list[Any]:
@@ -66,18 +67,25 @@ def exact_row(case: Case, options: dict[str, Any], row: tuple[Any, ...]) -> Exac
                     + moved((i, -h), (j, -k))
                 )
                 hessian[i][j] = hessian[j][i] = _quotient(second, 4 * h * k)
-        measure = [abs(g) for g in gradient]
-        if case.terms is not None:
-            own = case.terms(options, *point)
-            flat: list[Any] = []
-            for n, terms in zip(case.differentiable, own, strict=False):
-                count = len(_parts(point[n]))
-                flat += [None] * count if terms is None else _parts(terms)
-            measure = [m if t is None else t for m, t in zip(measure, flat, strict=True)]
+        measure = _measure(case, case.terms, options, point, gradient)
+        diagonal = [hessian[i][i] for i in size]
+        bend = _measure(case, case.curvature_terms, options, point, diagonal)
         value = case.oracle(options, *point)
         terms = case.value_terms
         value_measure = abs(value) if terms is None else terms(options, *point)
-        return Exact(value, gradient, measure, hessian, value_measure)
+        return Exact(value, gradient, measure, hessian, value_measure, bend)
+
+
+def _measure(case: Case, terms: Any, options: dict[str, Any], point: Any, results: Any) -> Any:
+    """Return the absolute terms of results where there are such, else their own absolute values."""
+    measure = [abs(result) for result in results]
+    if terms is None:
+        return measure
+    flat: list[Any] = []
+    for n, own in zip(case.differentiable, terms(options, *point), strict=False):
+        count = len(_parts(point[n]))
+        flat += [None] * count if own is None else _parts(own)
+    return [m if t is None else t for m, t in zip(measure, flat, strict=True)]
 
 
 def _quotient(difference: Any, step: Any) -> Any:

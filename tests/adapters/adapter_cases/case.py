@@ -40,12 +40,15 @@ class Case:
         The arguments, by name, that have derivatives.
     options : callable
         Returns the other arguments, by name.
+    is_reduced : bool
+        Whether the function has a reduction; that of the tests is taken of its value where it has none.
     """
 
     name: str
     operands: Callable[[], dict[str, Tensor]]
     differentiable: tuple[str, ...] = ("input",)
     options: Callable[[], dict[str, Any]] = dict
+    is_reduced: bool = True
 
     def build(
         self,
@@ -76,7 +79,10 @@ class Case:
             def f(*tensors: Tensor) -> Tensor:
                 given = dict(zip(self.differentiable, tensors, strict=True))
                 function = getattr(functions, self.name)
-                return function(**given, **arguments, **options, reduction=reduction)
+                if self.is_reduced:
+                    return function(**given, **arguments, **options, reduction=reduction)
+                value = function(**given, **arguments, **options)
+                return {"none": value, "sum": value.sum(), "mean": value.mean()}[reduction]
 
             return f
 

@@ -36,6 +36,8 @@ class Case:
     value_terms
         `(options, *row) -> mpf`, the sum of the absolute terms of a loss of mixed signs; by default
         the loss itself is the measure.
+    curvature_terms
+        The same for the diagonal of its Hessian.
     differentiable
         The positional arguments with a derivative.
     edge
@@ -60,6 +62,7 @@ class Case:
     counts: Callable[..., float] | None = None
     poison: float = float("nan")
     value_terms: Callable[..., Any] | None = None
+    curvature_terms: Callable[..., Any] | None = None
 
     def typed_options(self, dtype: type) -> dict[str, Any]:
         """Return the options with lists as arrays of a dtype."""

@@ -1,0 +1,65 @@
+"""Losses of pairs of rows: vectors that are compared along one axis, and broadcast by NumPy's rules."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from npl.engine.arguments import Array, Empty, Reduction
+from npl.engine.loss import Loss
+from npl.engine.operands import Operand
+
+
+class UnreducedLoss(Loss):
+    """A distance or a similarity: one number for each pair of rows, neither reduced nor weighted."""
+
+    reduction: Reduction = "none"
+    normalizer: float | None = None
+    empty: Empty = "nan"
+
+
+class RowLayout(NamedTuple):
+    """How vectors lie in arrays that broadcast to one shape."""
+
+    full: tuple[int, ...]  # what the arrays broadcast to
+    axis: int  # of the vectors' elements in it
+    shape: tuple[int, ...]  # of the losses
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The shape of the losses as kernels see it."""
+        return self.shape or (1,)
+
+    def operand(self, name: str, array: Array) -> Operand:
+        """Return the operand that an array is."""
+        return Operand(name, array, self.lead, (self.axis,), shape=self.full)
+
+
+def row_layout(loss: str, arrays: dict[str, Array], dim: int = -1) -> RowLayout:
+    """Return how the vectors along `dim` of the common shape lie, or raise where there is none.
+
+    Parameters
+    ----------
+    loss : str
+        Its name, for messages.
+    arrays : dict of str to ndarray
+        By argument.
+    dim : int
+        The axis of the vectors in the shape that the arrays broadcast to; negative from the end.
+    """
+    shapes = " and ".join(f"{name} {array.shape}" for name, array in arrays.items())
+    try:
+        full = np.broadcast_shapes(*[array.shape for array in arrays.values()])
+    except ValueError:
+        raise ValueError(
+            f"{loss}: {shapes} do not broadcast; they must be vectors of the same size, in shapes that "
+            "broadcast by NumPy's rules."
+        ) from None
+    if not -len(full) <= dim < len(full):
+        raise IndexError(
+            f"{loss}: the vectors lie along axis {dim}, but {shapes} broadcast to shape {full}, of "
+            f"{len(full)} axes." + (" Did you mean dim=0?" if len(full) == 1 else "")
+        )
+    axis = dim % len(full)
+    return RowLayout(full, axis, full[:axis] + full[axis + 1 :])

@@ -1,0 +1,173 @@
+"""Cosines of pairs of rows, exact also where the rows are nearly parallel."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npl.numerics.norms import power_of_two_scale
+
+Array = NDArray[Any]
+
+_SPLITTER = 2.0**27 + 1
+# Above this a cosine is one minus its distance from one: it then never leaves [-1, 1].
+_NEARLY_PARALLEL = 0.5
+
+
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return the rounded products and their rounding errors, exactly, if nothing underflows.
+
+    References
+    ----------
+    .. [1] T. J. Dekker, "A floating-point technique for extending the available precision", Numer.
+       Math. 18, 1971.
+    """
+    product: Array = a * b
+    first, second = a * _SPLITTER, b * _SPLITTER
+    a_high, b_high = first - (first - a), second - (second - b)
+    a_low, b_low = a - a_high, b - b_high
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, error
+
+
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return the rounded sums and their rounding errors, exactly (Knuth)."""
+    total: Array = a + b
+    arrived = total - a
+    return total, (a - (total - arrived)) + (b - arrived)
+
+
+def accurate_dot(a: Array, b: Array) -> Array:
+    r"""Return the dot products of float64 rows as if in twice the precision.
+
+    Error: $u |a \cdot b| + O(u^2 \log D) \sum_i |a_i b_i|$: products and the sums of a tree of pairs
+    keep their rounding errors, which are added at the end.
+
+    References
+    ----------
+    .. [1] T. Ogita, S. M. Rump, S. Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26(6),
+       2005.
+    """
+    terms, errors = two_product(a, b)
+    lost: Array = errors.sum(-1)
+    while terms.shape[-1] > 1:
+        half = terms.shape[-1] // 2
+        rest = terms[:, 2 * half :]
+        sums, errors = two_sum(terms[:, :half], terms[:, half : 2 * half])
+        lost = lost + errors.sum(-1)
+        terms = np.concatenate([sums, rest], -1) if rest.shape[-1] else sums
+    return terms.sum(-1) + lost
+
+
+class Side(NamedTuple):
+    """One of two vectors.
+
+    Attributes
+    ----------
+    scaled : ndarray of shape (n, D)
+        The rows over a power of two, so that their elements are below 2.
+    scale, scaled_length : ndarray of shape (n,)
+    """
+
+    scaled: Array
+    scale: Array
+    scaled_length: Array
+
+    @property
+    def length(self) -> Array:
+        """The norms of the rows themselves."""
+        length: Array = self.scale * self.scaled_length
+        return length
+
+    @property
+    def unit(self) -> Array:
+        """The rows at length 1; zeros stay."""
+        return self.scaled / _no_zero(self.scaled_length)[:, None]
+
+
+class Angles(NamedTuple):
+    r"""The cosines of pairs of rows, and what their derivatives are made of.
+
+    Attributes
+    ----------
+    first, second : Side
+    dot : ndarray of shape (n,)
+        Of the scaled rows.
+    cosine : ndarray of shape (n,)
+        In [-1, 1]; 0 at a zero vector.
+    from_one : ndarray of shape (n,)
+        $1 - \cos$, with all its digits.
+    products_are_exact : bool
+        Whether the rows hold float32 numbers.
+    """
+
+    first: Side
+    second: Side
+    dot: Array
+    cosine: Array
+    from_one: Array
+    products_are_exact: bool
+
+
+def angles(x: Array, y: Array) -> Angles:
+    r"""Return the cosines of pairs of rows, float32 or float64.
+
+    The cosine is within $(D + 4) u$ ($\log_2 D$ in long rows), and so is $1 - \cos$. Above 1/2, where $1 -
+    x \cdot y / (|x| |y|)$ would lose its digits, it is $\sin^2 / (1 + \cos)$, where $\sin = |e| / |y|$
+    comes from the part $e$ of $y$ across $x$ (`across`); below -1/2 the same gives $1 + \cos$.
+    """
+    exact = x.dtype != np.float64 and y.dtype != np.float64
+    first, second = _side(x), _side(y)
+    a, b = first.scaled, second.scaled
+    dot = (a * b).sum(-1) if exact else accurate_dot(a, b)
+    lengths = first.scaled_length * second.scaled_length
+    cosine = dot / _no_zero(lengths)
+    from_one = 1 - cosine
+    near = np.abs(cosine) > _NEARLY_PARALLEL
+    if near.any():
+        one = Angles(first, second, dot, cosine, from_one, exact)
+        sine = across(one, swap=False)[near] / second.scaled_length[near][:, None]
+        rough = cosine[near]
+        gap = (sine * sine).sum(-1) / (1 + np.minimum(np.abs(rough), 1))
+        cosine[near] = np.sign(rough) * (1 - gap)
+        from_one[near] = np.where(rough > 0, gap, 2 - gap)
+    return Angles(first, second, dot, cosine, from_one, exact)
+
+
+def across(pair: Angles, *, swap: bool) -> Array:
+    r"""Return the part of the scaled second row across the first, $e = y - (x \cdot y / |x|^2) x$.
+
+    With `swap` that of the first across the second. Gram-Schmidt taken twice [1]_, with the first
+    remainder exact but for one rounding of each element, so that it keeps its digits for vectors that
+    are parallel to within $u$. Error of an element: a few $u |e_i| + O(u^2) |y|$.
+
+    References
+    ----------
+    .. [1] L. Giraud, J. Langou, M. Rozložník, "The loss of orthogonality in the Gram-Schmidt
+       orthogonalization process", Comput. Math. Appl. 50, 2005.
+    """
+    onto, other = (pair.second, pair.first) if swap else (pair.first, pair.second)
+    x, y = onto.scaled, other.scaled
+    square = _no_zero(onto.scaled_length) ** 2
+    share = pair.dot / square
+    if pair.products_are_exact:
+        share = share.astype(np.float32).astype(np.float64)  # its products have 48 bits
+        rest = y - share[:, None] * x
+    else:
+        product, error = two_product(np.broadcast_to(share[:, None], x.shape), x)
+        difference, lost = two_sum(y, -product)
+        rest = difference + (lost - error)
+    rest -= ((rest * x).sum(-1) / square)[:, None] * x
+    return rest
+
+
+def _side(rows: Array) -> Side:
+    scale = power_of_two_scale(rows).astype(np.float64)
+    scaled = rows.astype(np.float64) / scale[:, None]
+    return Side(scaled, scale, np.sqrt((scaled * scaled).sum(-1)))
+
+
+def _no_zero(length: Array) -> Array:
+    return np.where(length == 0, 1.0, length)

@@ -1,8 +1,22 @@
 """What is measured: one row per loss, with its sizes, its inputs and its exact result."""
 
-from benchmarks.cases import (binary, classification, likelihood, margin, multi_margin, regression,)
+from benchmarks.cases import (
+    binary,
+    classification,
+    likelihood,
+    margin,
+    multi_margin,
+    regression,
+)
 from benchmarks.cases.case import HARD_ROWS, Array, Case, Shape
 
-CASES: tuple[Case, ...] = (*classification.CASES, *binary.CASES, *regression.CASES, *likelihood.CASES, *margin.CASES, *multi_margin.CASES,)
+CASES: tuple[Case, ...] = (
+    *classification.CASES,
+    *binary.CASES,
+    *regression.CASES,
+    *likelihood.CASES,
+    *margin.CASES,
+    *multi_margin.CASES,
+)
 
 __all__ = ["CASES", "HARD_ROWS", "Array", "Case", "Shape"]

@@ -3,9 +3,25 @@
 A loss without a row, or a function that no row names, fails the build of the docs.
 """
 
-from sweeps import (binary, classification, embedding, likelihood, margin, multi_margin, regression,)
+from sweeps import (
+    binary,
+    classification,
+    embedding,
+    likelihood,
+    margin,
+    multi_margin,
+    regression,
+)
 from sweeps.sweep import Sweep
 
-SWEEPS: dict[str, Sweep] = {**classification.SWEEPS, **binary.SWEEPS, **regression.SWEEPS, **likelihood.SWEEPS, **margin.SWEEPS, **multi_margin.SWEEPS, **embedding.SWEEPS,}
+SWEEPS: dict[str, Sweep] = {
+    **classification.SWEEPS,
+    **binary.SWEEPS,
+    **regression.SWEEPS,
+    **likelihood.SWEEPS,
+    **margin.SWEEPS,
+    **multi_margin.SWEEPS,
+    **embedding.SWEEPS,
+}
 
 __all__ = ["SWEEPS", "Sweep"]

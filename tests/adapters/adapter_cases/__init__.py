@@ -2,12 +2,28 @@
 
 import pytest
 
-from adapter_cases import (binary, classification, embedding, likelihood, margin, multi_margin, regression,)
+from adapter_cases import (
+    binary,
+    classification,
+    embedding,
+    likelihood,
+    margin,
+    multi_margin,
+    regression,
+)
 from adapter_cases.case import Case, distribution, labels, logits, probabilities
 from adapter_cases.reference import Torch
 
 REDUCTIONS = ("none", "mean", "sum")
-_ROWS = {**classification.ROWS, **binary.ROWS, **regression.ROWS, **likelihood.ROWS, **margin.ROWS, **multi_margin.ROWS, **embedding.ROWS,}
+_ROWS = {
+    **classification.ROWS,
+    **binary.ROWS,
+    **regression.ROWS,
+    **likelihood.ROWS,
+    **margin.ROWS,
+    **multi_margin.ROWS,
+    **embedding.ROWS,
+}
 CASES = [pytest.param(case, id=name) for name, case in _ROWS.items()]
 
 __all__ = [

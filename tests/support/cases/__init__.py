@@ -4,9 +4,25 @@ A row says how to make the loss, what to feed it (random samples and extremes), 
 sample's loss is in exact arithmetic. Nothing here knows how NPL computes.
 """
 
-from tests.support.cases import (binary, classification, embedding, likelihood, margin, multi_margin, regression,)
+from tests.support.cases import (
+    binary,
+    classification,
+    embedding,
+    likelihood,
+    margin,
+    multi_margin,
+    regression,
+)
 from tests.support.cases.case import Case
 
-CASES: list[Case] = [*classification.CASES, *binary.CASES, *regression.CASES, *likelihood.CASES, *margin.CASES, *multi_margin.CASES, *embedding.CASES,]
+CASES: list[Case] = [
+    *classification.CASES,
+    *binary.CASES,
+    *regression.CASES,
+    *likelihood.CASES,
+    *margin.CASES,
+    *multi_margin.CASES,
+    *embedding.CASES,
+]
 
 __all__ = ["CASES", "Case"]

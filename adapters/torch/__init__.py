@@ -17,11 +17,13 @@ except ModuleNotFoundError as error:
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
 from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.heads import LinearCrossEntropyLoss
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "LinearCrossEntropyLoss",
     "NLLLoss",
     "NumpyLoss",
     "from_npl",

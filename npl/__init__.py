@@ -17,6 +17,7 @@ from npl.autodiff import (
     vjp,
 )
 from npl.engine import Loss, get_num_threads, set_num_threads
+from npl.losses.adaptive_log_softmax import AdaptiveLogSoftmaxWithLoss, AdaptiveOutput
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
@@ -26,6 +27,8 @@ from npl.losses.nll import NLLLoss
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
+    "AdaptiveOutput",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",

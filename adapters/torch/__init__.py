@@ -17,9 +17,10 @@ except ModuleNotFoundError as error:
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
 from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
-from npl.adapters.torch.losses.heads import LinearCrossEntropyLoss
+from npl.adapters.torch.losses.heads import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npl import numerics
-from npl.engine import Loss
 from npl.engine.arguments import (
     Array,
     Empty,
@@ -28,27 +24,14 @@ from npl.engine.classes import ClassLayout, class_labels, class_weights
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.places import PerPlace
-from npl.losses.cross_entropy import CrossEntropyLoss, _holds_probabilities
+from npl.losses.cross_entropy import _holds_probabilities
+from npl.losses.linear_kernels import CHUNK_BYTES, LinearKernels
 
 __all__ = ["LinearCrossEntropyLoss", "linear_cross_entropy"]
 
-# Bytes of the logits that are there at once. Large enough that adding to the whole gradient of the
-# weight, once for each block, costs little beside the products that make it.
-CHUNK_BYTES = 1 << 25
-
-
-class _Place(NamedTuple):
-    """One place of a block's samples: what its logits were made of, and what they came to."""
-
-    rows: slice
-    x: Array  # (n, D)
-    weight: Array  # (C, D)
-    logits: Array  # (n, C); the derivatives may write to it
-    softmax: Any  # what `CrossEntropyLoss` saved
-
 
 @dataclass(frozen=True, eq=False)
-class LinearCrossEntropyLoss(Loss):
+class LinearCrossEntropyLoss(LinearKernels):
     r"""Cross entropy of a linear layer's output, $z = x W^\top + b$, without ever holding all of it.
 
     $$\ell = \mathrm{CE}(x W^\top + b,\; y),$$
@@ -121,8 +104,6 @@ class LinearCrossEntropyLoss(Loss):
     ((1, 2), (3, 2))
     """
 
-    layout = "other"
-
     _: KW_ONLY
     weight: ArrayLike | None = None
     reduction: Reduction = "mean"
@@ -143,11 +124,6 @@ class LinearCrossEntropyLoss(Loss):
                 raise ValueError(
                     f"{self.name}: batch_chunk_size is {self.batch_chunk_size}; it must be at least 1."
                 )
-
-    @cached_property
-    def _cross_entropy(self) -> CrossEntropyLoss:
-        """The loss of the logits, whose kernels run on each block of them."""
-        return CrossEntropyLoss(self.weight, label_smoothing=self.label_smoothing)
 
     def __call__(
         self,
@@ -293,109 +269,6 @@ class LinearCrossEntropyLoss(Loss):
         if self.batch_chunk_size is not None:
             return int(self.batch_chunk_size) * places
         return max(1, CHUNK_BYTES // (classes * max(itemsize, 4)))
-
-    # ------------------------------------------------------------------ a block
-
-    def _forward(
-        self, x: Array, weight: Array, target: Array, bias: Array | None = None
-    ) -> tuple[Array, list[_Place]]:
-        losses = np.empty(len(x), x.dtype)
-        places = []
-        for i, own in enumerate(weight):
-            rows = slice(i, None, len(weight))
-            own_x = _rows(x, rows)
-            logits = numerics.linear(own_x, own, None if bias is None else bias[i])
-            losses[rows], softmax = self._cross_entropy._forward(logits, _rows(target, rows))
-            places.append(_Place(rows, own_x, own, logits, softmax))
-        return losses, places
-
-    def _grad(self, saved: list[_Place], c: Array, out: Sequence[Array | None]) -> None:
-        for i, place in enumerate(saved):
-            residual = self._residual(place, c[place.rows], _at(out, 2, place.rows))
-            self._pull(place, residual, i, out)
-
-    def _residual(self, place: _Place, c: Array, along_target: Array | None) -> Array:
-        """Return the gradient in the logits, over the logits, and write that in the target."""
-        self._cross_entropy._grad(place.softmax, c, (place.logits, along_target))
-        if along_target is not None:
-            along_target[c == 0] = 0  # a masked class of a removed sample: 0 · inf
-        return place.logits
-
-    @staticmethod
-    def _pull(place: _Place, residual: Array, i: int, out: Sequence[Array | None]) -> None:
-        along_input, along_weight, _, *along_bias = out
-        if along_input is not None:
-            along_input[place.rows] = residual @ place.weight
-        if along_weight is not None:
-            numerics.add_outer(along_weight[i], residual, place.x)
-        if along_bias and along_bias[0] is not None:
-            along_bias[0][i] += residual.sum(0)
-
-    def _hvp(
-        self,
-        saved: list[_Place],
-        c: Array,
-        v: Sequence[Array | None],
-        out: Sequence[Array | None],
-    ) -> None:
-        v_input, v_weight, v_target, *_ = v
-        along_input, along_weight, *_ = out
-        for i, place in enumerate(saved):
-            rows = place.rows
-            own_c = c[rows]
-            change = self._change(place, i, v)
-            residual = None
-            if v_input is not None or v_weight is not None:
-                residual = self._residual(place, own_c, None)
-            turned = np.empty_like(place.logits)
-            own_target = None if v_target is None else _rows(v_target, rows)
-            along_target = _at(out, 2, rows)
-            self._cross_entropy._hvp(
-                place.softmax, own_c, (change, own_target), (turned, along_target)
-            )
-            self._pull(place, turned, i, out)
-            if residual is None:
-                continue
-            if along_input is not None and v_weight is not None:
-                along_input[rows] += residual @ v_weight[i]
-            if along_weight is not None and v_input is not None:
-                numerics.add_outer(along_weight[i], residual, _rows(v_input, rows))
-
-    def _change(self, place: _Place, i: int, v: Sequence[Array | None]) -> Array | None:
-        """Return how the logits of a place change along `v`."""
-        v_input, v_weight, _, *v_bias = v
-        return numerics.linear_jvp(
-            place.x,
-            place.weight,
-            None if v_input is None else _rows(v_input, place.rows),
-            None if v_weight is None else v_weight[i],
-            v_bias[0][i] if v_bias and v_bias[0] is not None else None,
-        )
-
-    def _jvp(self, saved: list[_Place], v: Sequence[Array | None], rows: int) -> Array:
-        changes = np.zeros(rows, np.float64)
-        v_target = v[2]
-        for i, place in enumerate(saved):
-            own_target = None if v_target is None else _rows(v_target, place.rows)
-            along = (self._change(place, i, v), own_target)
-            changes[place.rows] = self._cross_entropy._jvp(place.softmax, along, len(place.x))
-        return changes
-
-    def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
-        if which == 2:
-            out.fill(0)  # linear in the target
-        else:
-            super()._hessian_diag(operands, c, which, out)
-
-
-def _rows(array: Array, rows: slice) -> Array:
-    """Return the rows of one place, contiguous; all, where there is one place."""
-    return array if rows.step == 1 else np.ascontiguousarray(array[rows])
-
-
-def _at(out: Sequence[Array | None], which: int, rows: slice) -> Array | None:
-    array = out[which]
-    return None if array is None else array[rows]
 
 
 def linear_cross_entropy(

@@ -7,7 +7,7 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
-from npl.numerics.linear import add_outer, linear, linear_jvp
+from npl.numerics.linear import Layers, linear
 from npl.numerics.logistic import Logistic, logistic
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
@@ -27,17 +27,16 @@ from npl.numerics.softmax import (
 
 __all__ = [
     "LabelledSoftmax",
+    "Layers",
     "Logistic",
     "ShiftedExp",
     "SplitSoftmax",
-    "add_outer",
     "centered",
     "flat",
     "flat_index",
     "labelled_probabilities",
     "labelled_residual",
     "linear",
-    "linear_jvp",
     "logistic",
     "shifted_exp",
     "softmax_jvp",

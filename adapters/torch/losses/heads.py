@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.adaptive import _ASMoutput
 
 import npl
 from npl.adapters.torch.evaluation import evaluate
@@ -28,9 +29,9 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Return the cross entropy of the logits that a linear layer makes of `input`.
 
-    A drop-in for `torch.nn.functional.linear_cross_entropy`; see `npl.LinearCrossEntropyLoss` for the formula,
-    shapes and derivatives. Gradients flow to `input`, `linear_weight`, `linear_bias` and to a `target` of
-    probabilities. The logits are never there as a whole, whatever the `options`, of which only
+    A drop-in for `torch.nn.functional.linear_cross_entropy`; see `npl.LinearCrossEntropyLoss` for the
+    formula, shapes and derivatives. Gradients flow to `input`, `linear_weight`, `linear_bias` and to a
+    `target` of probabilities. The logits are never there as a whole, whatever the `options`, of which only
     `batch_chunk_size` is followed.
     """
     return evaluate(
@@ -59,7 +60,9 @@ class LinearCrossEntropyLoss(Options, nn.LinearCrossEntropyLoss):
 
     Parameters
     ----------
-    in_features, num_classes, out_features, bias, device, dtype, reduction, weight, ignore_index, label_smoothing
+    in_features, num_classes, out_features, bias, device, dtype
+        As in torch, of the layer.
+    reduction, weight, ignore_index, label_smoothing
         As in torch; `reduction` may be "batchmean" too.
     options : LinearCrossEntropyOptions, optional
         Its `batch_chunk_size` is how many samples have their logits at the same time.
@@ -127,3 +130,32 @@ class LinearCrossEntropyLoss(Options, nn.LinearCrossEntropyLoss):
             normalizer=self.own_normalizer(normalizer),
             empty=self.empty,
         )
+
+
+class AdaptiveLogSoftmaxWithLoss(nn.AdaptiveLogSoftmaxWithLoss):
+    """Negative log-likelihood under the adaptive softmax, with its layers as `head` and `tail`.
+
+    A drop-in for `torch.nn.AdaptiveLogSoftmaxWithLoss`, whose `log_prob` and `predict` it has; the loss is
+    computed by `npl.AdaptiveLogSoftmaxWithLoss`, which see for the formula, shapes and derivatives. Gradients
+    flow from both results to the input and all parameters, to the second order.
+
+    Parameters
+    ----------
+    in_features, n_classes, cutoffs, div_value, head_bias, device, dtype
+        As in torch.
+    """
+
+    def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
+        """Return the log-probabilities of the targets, and the mean of their negatives."""
+        losses = evaluate(
+            npl.AdaptiveLogSoftmaxWithLoss,
+            {"input": input_, "target": target_, **dict(self.named_parameters())},
+            {},
+            in_features=self.in_features,
+            n_classes=self.n_classes,
+            cutoffs=tuple(self.cutoffs[:-1]),
+            div_value=self.div_value,
+            head_bias=self.head_bias,
+            reduction="none",
+        )
+        return _ASMoutput(-losses, losses.mean())

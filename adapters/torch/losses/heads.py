@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn.modules.adaptive import _ASMoutput
@@ -115,7 +115,7 @@ class LinearCrossEntropyLoss(Options, nn.LinearCrossEntropyLoss):
     ) -> Tensor:
         """Return the loss of the layer's output for `input` (N, D) or (D) against `target`."""
         shape = (self.num_classes, *self.out_features)
-        bias = self.linear.bias
+        bias = cast("Tensor | None", self.linear.bias)  # without it, torch holds None
         return linear_cross_entropy(
             input,
             self.linear.weight.reshape(*shape, self.linear.in_features),

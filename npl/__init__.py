@@ -8,6 +8,7 @@ Losses are classes here (`npl.CrossEntropyLoss`) and functions in `npl.functiona
 
 from npl.autodiff import check_grads, grad, hessian, hessian_diag, hvp, jvp, value_and_grad, vjp
 from npl.engine import Loss, get_num_threads, set_num_threads
+from npl.losses.adaptive_log_softmax import AdaptiveLogSoftmaxWithLoss, AdaptiveOutput
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cosine_embedding import CosineEmbeddingLoss
@@ -18,6 +19,7 @@ from npl.losses.hinge_embedding import HingeEmbeddingLoss
 from npl.losses.huber import HuberLoss
 from npl.losses.kl_div import KLDivLoss
 from npl.losses.l1 import L1Loss
+from npl.losses.linear_cross_entropy import LinearCrossEntropyLoss
 from npl.losses.margin_ranking import MarginRankingLoss
 from npl.losses.mse import MSELoss
 from npl.losses.multi_margin import MultiMarginLoss
@@ -34,6 +36,8 @@ from npl.losses.triplet_margin_with_distance import TripletMarginWithDistanceLos
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
+    "AdaptiveOutput",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CosineEmbeddingLoss",
@@ -44,6 +48,7 @@ __all__ = [
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
+    "LinearCrossEntropyLoss",
     "Loss",
     "MSELoss",
     "MarginRankingLoss",

@@ -13,6 +13,7 @@ from npl.losses.hinge_embedding import hinge_embedding_loss
 from npl.losses.huber import huber_loss
 from npl.losses.kl_div import kl_div
 from npl.losses.l1 import l1_loss
+from npl.losses.linear_cross_entropy import linear_cross_entropy
 from npl.losses.margin_ranking import margin_ranking_loss
 from npl.losses.mse import mse_loss
 from npl.losses.multi_margin import multi_margin_loss
@@ -37,6 +38,7 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "linear_cross_entropy",
     "margin_ranking_loss",
     "mse_loss",
     "multi_margin_loss",

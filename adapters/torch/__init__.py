@@ -24,6 +24,7 @@ from npl.adapters.torch.losses.embedding import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from npl.adapters.torch.losses.heads import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from npl.adapters.torch.losses.likelihood import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from npl.adapters.torch.losses.margin import (
     HingeEmbeddingLoss,
@@ -35,6 +36,7 @@ from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMa
 from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CosineEmbeddingLoss",
@@ -45,6 +47,7 @@ __all__ = [
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
+    "LinearCrossEntropyLoss",
     "MSELoss",
     "MarginRankingLoss",
     "MultiLabelMarginLoss",

@@ -15,6 +15,7 @@ from npl.adapters.torch.losses.embedding import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from npl.adapters.torch.losses.heads import linear_cross_entropy
 from npl.adapters.torch.losses.likelihood import gaussian_nll_loss, kl_div, poisson_nll_loss
 from npl.adapters.torch.losses.margin import (
     hinge_embedding_loss,
@@ -36,6 +37,7 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "linear_cross_entropy",
     "margin_ranking_loss",
     "mse_loss",
     "multi_margin_loss",

@@ -10,6 +10,7 @@ be nearly equal, unless the exact result is itself such a difference.
 from npl.numerics.angles import Angles, Side, across, angles
 from npl.numerics.exact_sums import two_product, two_sum
 from npl.numerics.factorial import log_factorial, log_factorial_curvature, log_factorial_slope
+from npl.numerics.linear import Layers, linear
 from npl.numerics.logistic import (
     Logistic,
     logistic,
@@ -49,6 +50,7 @@ from npl.numerics.softmax import (
 __all__ = [
     "Angles",
     "LabelledSoftmax",
+    "Layers",
     "Logistic",
     "RowNorms",
     "ShiftedExp",
@@ -62,6 +64,7 @@ __all__ = [
     "hinge_slope",
     "labelled_probabilities",
     "labelled_residual",
+    "linear",
     "log_factorial",
     "log_factorial_curvature",
     "log_factorial_slope",

@@ -6,6 +6,7 @@ from adapter_cases import (
     binary,
     classification,
     embedding,
+    heads,
     likelihood,
     margin,
     multi_margin,
@@ -23,6 +24,7 @@ _ROWS = {
     **margin.ROWS,
     **multi_margin.ROWS,
     **embedding.ROWS,
+    **heads.ROWS,
 }
 CASES = [pytest.param(case, id=name) for name, case in _ROWS.items()]
 

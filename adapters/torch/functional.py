@@ -11,10 +11,12 @@ from npl.adapters.torch.losses.binary import (
     binary_cross_entropy_with_logits,
 )
 from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.sequence import ctc_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "ctc_loss",
     "nll_loss",
 ]

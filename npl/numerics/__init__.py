@@ -7,6 +7,15 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
+from npl.numerics.forward_backward import (
+    Alignments,
+    Posterior,
+    align,
+    covariance_product,
+    on_states,
+    posterior,
+    to_classes,
+)
 from npl.numerics.logistic import Logistic, logistic
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
@@ -25,21 +34,28 @@ from npl.numerics.softmax import (
 )
 
 __all__ = [
+    "Alignments",
     "LabelledSoftmax",
     "Logistic",
+    "Posterior",
     "ShiftedExp",
     "SplitSoftmax",
+    "align",
     "centered",
+    "covariance_product",
     "flat",
     "flat_index",
     "labelled_probabilities",
     "labelled_residual",
     "logistic",
+    "on_states",
+    "posterior",
     "shifted_exp",
     "softmax_jvp",
     "softmax_nll",
     "softmax_residual",
     "split_softmax",
     "sum_of_others",
+    "to_classes",
     "zero_wins",
 ]

@@ -91,6 +91,7 @@ def figure(loss: type[Loss], sweep: Sweep) -> str:
             value = loss(reduction="none", **curve.options)(*arguments)
             total = loss(reduction="sum", **curve.options)
             _, gradient = npl.value_and_grad(total)(*arguments)
+            gradient = np.moveaxis(gradient, curve.sample_axis, 0)
             slope = gradient.reshape(len(sweep.over), -1)[:, 0]
             if not (np.isfinite(value).all() and np.isfinite(slope).all()):
                 raise PluginError(f"docs/sweeps: {loss.__name__}, {label}: not finite there")

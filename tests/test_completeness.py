@@ -23,7 +23,7 @@ OF_CLASS, OF_CALL = {"normalizer", "empty"}, {"sample_weight", "normalizer"}
 # torch has it in the function alone; here both forms come from one definition.
 WEIGHTED = {"L1Loss", "MSELoss", "HuberLoss"}
 # Losses whose samples are not rows of their arguments, and the module that tests them instead.
-TESTED_APART: dict[str, str] = {}
+TESTED_APART: dict[str, str] = {"CTCLoss": "test_ctc.py"}
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -71,8 +71,8 @@ class CTCLoss(Loss):
     **Accuracy.** Weights are relative to the best alignment, none is lost that counts, and terms of
     one sign are added, in float64: the errors are those of $\sqrt{T}$ roundings, some 16 eps of the
     result at $T = 200$. The loss is the difference of the best alignment's and the logarithm of the sum
-    of the others relative to it, its error relative to their absolute sum; that of a Hessian-vector product is
-    relative to the sum of its terms' absolute values.
+    of the others relative to it, and its error relative to the larger of these. That of a Hessian-vector
+    product is relative to the sum of its terms' absolute values.
 
     References
     ----------

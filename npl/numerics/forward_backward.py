@@ -164,10 +164,10 @@ class Posterior(NamedTuple):
 
 
 def posterior(alignments: Alignments) -> Posterior:
-    """Return how probable each state is at each time, given that the labels come out.
+    r"""Return how probable each state is at each time, given that the labels come out.
 
     Sums of terms of one sign. Error: as of `align`, at most some $8 T u$ relative, and in practice
-    some $u \\sqrt{T}$. Zero in a sample without any alignment, and after a sample's end.
+    some $u \sqrt{T}$. Zero in a sample without any alignment, and after a sample's end.
     """
     suffixes = np.zeros_like(alignments.prefixes)
     _fill_backward(suffixes, alignments)
@@ -219,10 +219,8 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
     return before
 
 
-def _best_completions(
-    scores: Array, ends: Array, skips: Array, last: Array
-) -> tuple[Array, Array]:
-    """Return, per time and state, the best log-weight from there on, with the state's own score and without."""
+def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> tuple[Array, Array]:
+    """Return the best log-weight from each state on, with the state's own score and without."""
     times, rows, states = scores.shape
     ended = np.where(ends, 0.0, -np.inf)
     rest = np.empty_like(scores)

@@ -59,8 +59,8 @@ class CTCLoss(Options, nn.CTCLoss):
     """Connectionist temporal classification: sequences of labels, wherever in time they stand.
 
     A drop-in for `torch.nn.CTCLoss`, computed by `npl.CTCLoss`, which see for the formula, shapes and
-    derivatives. Gradients flow to `log_probs`; they are those with respect to it, where torch's are right only
-    behind a log-softmax.
+    derivatives. Gradients flow to `log_probs`; they are those with respect to it, where torch's are right
+    only behind a log-softmax.
 
     Parameters
     ----------
@@ -82,9 +82,7 @@ class CTCLoss(Options, nn.CTCLoss):
         empty: str = "nan",
     ) -> None:
         super().__init__(blank, reduction, zero_infinity)
-        self.set_options(
-            npl.CTCLoss, normalizer, empty, blank=blank, zero_infinity=zero_infinity
-        )
+        self.set_options(npl.CTCLoss, normalizer, empty, blank=blank, zero_infinity=zero_infinity)
 
     def forward(
         self,

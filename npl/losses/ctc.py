@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from npl import numerics
 from npl.engine import Loss
-from npl.engine.arguments import Array, Empty, Reduction, floats, integer
+from npl.engine.arguments import Array, Empty, Reduction, boolean, floats, integer
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.reduction import sample_weights
@@ -97,6 +97,7 @@ class CTCLoss(Loss):
     def __post_init__(self) -> None:
         self._check_options(None, None)
         integer(self.name, "blank", self.blank)
+        boolean(self.name, "zero_infinity", self.zero_infinity)
 
     def __call__(
         self,

@@ -35,6 +35,7 @@ class Reference(NamedTuple):
     rows: Array
     losses: Pair
     gradient: Pair
+    sample_axis: int
 
 
 class Errors(NamedTuple):
@@ -46,6 +47,7 @@ class Errors(NamedTuple):
 
 def reference_of(case: Case, arrays: tuple[Array, ...], rng: np.random.Generator) -> Reference:
     """Return exact results for the hard rows and for some others, wherever they lie."""
+    arrays = case.rows(arrays)
     count = len(arrays[0])
     others = min(SAMPLED_ROWS, SAMPLED_ELEMENTS // arrays[0][0].size, count - HARD_ROWS)
     sample = HARD_ROWS + rng.choice(count - HARD_ROWS, others, replace=False)
@@ -53,13 +55,14 @@ def reference_of(case: Case, arrays: tuple[Array, ...], rng: np.random.Generator
     losses, gradients = zip(
         *(case.exact(*(array[row] for array in arrays)) for row in rows), strict=True
     )
-    return Reference(rows, _pair(np.array(losses, object)), _pair(np.array(gradients) / count))
+    gradient = _pair(np.array(gradients) / count)
+    return Reference(rows, _pair(np.array(losses, object)), gradient, case.sample_axis)
 
 
 def errors_of(contestant: Computes, reference: Reference) -> Errors:
     """Return the worst errors of the results that a contestant has."""
     contestant.step()
-    gradient = contestant.gradient()[reference.rows]
+    gradient = np.moveaxis(contestant.gradient(), reference.sample_axis, 0)[reference.rows]
     contestant.release()
     losses = contestant.losses()[reference.rows]
     return Errors(worst_error(losses, reference.losses), worst_error(gradient, reference.gradient))

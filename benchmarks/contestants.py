@@ -116,7 +116,8 @@ class Transfers:
 
 def contestants_of(case: Case, arrays: tuple[Array, ...], device: str) -> dict[str, Contestant]:
     """Return the contestants by name, torch last."""
-    adapter = OnTensors(getattr(adapter_functional, case.name), arrays, device)
+    function = case.adapter or getattr(adapter_functional, case.name)
+    adapter = OnTensors(function, arrays, device)
     torch_itself = OnTensors(case.torch, arrays, device)
     if device == "cuda":
         return {"adapter": adapter, "transfers": Transfers(arrays), "torch": torch_itself}

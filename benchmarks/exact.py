@@ -153,3 +153,47 @@ def gaussian_nll_loss(x: Any, y: Any, v: Any) -> Any:
     """Return the loss of a mean, a number and a variance of at least eps = 1e-6."""
     s = max(v, mpf(1e-6))
     return (mp.log(s) + (x - y) ** 2 / s) / 2
+
+
+def ctc_loss(
+    log_probs: NDArray[Any], labels: NDArray[Any], input_length: int, target_length: int
+) -> tuple[Any, NDArray[Any]]:
+    """Return the loss and minus the occupancies, from probabilities added up forward and backward.
+
+    The blank is class 0. In mpmath's numbers no product of probabilities underflows.
+    """
+    with mp.workprec(ROW_BITS):
+        states = [0]
+        for label in labels[:target_length]:
+            states += [int(label), 0]
+        used = sorted(set(states))
+        probabilities = [
+            dict(zip(used, map(mp.exp, numbers(row[used])), strict=True))
+            for row in log_probs[:input_length]
+        ]
+        count = len(states)
+        skips = [s > 1 and states[s] != 0 and states[s] != states[s - 2] for s in range(count)]
+        forward: list[list[Any]] = []
+        for t, p in enumerate(probabilities):
+            ways = [mpf(int(s < 2 and t == 0)) for s in range(count)]
+            if t:
+                b = forward[-1]
+                ways = [
+                    b[s] + (b[s - 1] if s else 0) + (b[s - 2] if skips[s] else 0)
+                    for s in range(count)
+                ]
+            forward.append([way * p[k] for way, k in zip(ways, states, strict=True)])
+        gradient = np.full(log_probs.shape, mpf(0), object)
+        backward = [mpf(int(s >= count - 2)) for s in range(count)]
+        total = mp.fsum(f * b for f, b in zip(forward[-1], backward, strict=True))
+        for t in range(input_length - 1, -1, -1):
+            for s, k in enumerate(states):
+                gradient[t, k] -= forward[t][s] * backward[s] / total
+            b = [way * probabilities[t][k] for way, k in zip(backward, states, strict=True)]
+            backward = [
+                b[s]
+                + (b[s + 1] if s + 1 < count else 0)
+                + (b[s + 2] if s + 2 < count and skips[s + 2] else 0)
+                for s in range(count)
+            ]
+        return -mp.log(total), gradient

@@ -92,7 +92,7 @@ def figure(loss: type[Loss], sweep: Sweep) -> str:
             if losses.reduction != "none":
                 losses = loss(reduction="none", **curve.options)
             value, pullback = npl.vjp(losses, *arguments)
-            gradient = pullback(np.ones_like(value))[0]
+            gradient = np.moveaxis(pullback(np.ones_like(value))[0], curve.sample_axis, 0)
             slope = gradient.reshape(len(sweep.over), -1)[:, 0]
             if not (np.isfinite(value).all() and np.isfinite(slope).all()):
                 raise PluginError(f"docs/sweeps: {loss.__name__}, {label}: not finite there")

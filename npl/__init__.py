@@ -14,6 +14,7 @@ from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cosine_embedding import CosineEmbeddingLoss
 from npl.losses.cosine_similarity import CosineSimilarity
 from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.ctc import CTCLoss
 from npl.losses.gaussian_nll import GaussianNLLLoss
 from npl.losses.hinge_embedding import HingeEmbeddingLoss
 from npl.losses.huber import HuberLoss
@@ -40,6 +41,7 @@ __all__ = [
     "AdaptiveOutput",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",

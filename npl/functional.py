@@ -8,6 +8,7 @@ from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_wit
 from npl.losses.cosine_embedding import cosine_embedding_loss
 from npl.losses.cosine_similarity import cosine_similarity
 from npl.losses.cross_entropy import cross_entropy
+from npl.losses.ctc import ctc_loss
 from npl.losses.gaussian_nll import gaussian_nll_loss
 from npl.losses.hinge_embedding import hinge_embedding_loss
 from npl.losses.huber import huber_loss
@@ -33,6 +34,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",

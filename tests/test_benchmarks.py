@@ -112,16 +112,20 @@ def test_the_table_fits(quick_run: tuple[str, dict[str, Any]]) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_inputs_are_of_the_shape_and_dtype(case: Any, dtype: type) -> None:
     for shape in (case.sizes[0], (16, *case.sizes[-1][1:])):
-        first, *others = case.inputs(np.random.default_rng(0), shape, dtype)
-        assert (first.shape, first.dtype) == (shape, dtype)
+        arrays = case.inputs(np.random.default_rng(0), shape, dtype)
+        assert (arrays[0].shape, arrays[0].dtype) == (shape, dtype)
+        first, *others = case.rows(arrays)
         assert all(len(other) == len(first) > HARD_ROWS for other in others)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_exact_results_are_those_of_the_loss(case: Any) -> None:
     shape = (16, *case.sizes[0][1:])
-    rows = tuple(a[HARD_ROWS:] for a in case.inputs(np.random.default_rng(0), shape, np.float64))
-    value, gradient = npl.value_and_grad(case.npl)(*rows, reduction="sum")
+    inputs = case.inputs(np.random.default_rng(0), shape, np.float64)
+    rows = tuple(a[HARD_ROWS:] for a in case.rows(inputs))
+    arguments = (np.moveaxis(rows[0], 0, case.sample_axis), *rows[1:])
+    value, gradient = npl.value_and_grad(case.npl)(*arguments, reduction="sum")
+    gradient = np.moveaxis(gradient, case.sample_axis, 0)
     exact = [case.exact(*row) for row in zip(*rows, strict=True)]
     np.testing.assert_allclose(value, float(sum(loss for loss, _ in exact)), rtol=1e-13)
     expected = np.array([slope for _, slope in exact], object).astype(np.float64)

@@ -25,6 +25,7 @@ OF_CLASS, OF_CALL = {"normalizer", "empty"}, {"sample_weight", "normalizer"}
 WEIGHTED = {"L1Loss", "MSELoss", "HuberLoss"}
 # Losses whose samples are not rows of their arguments, and the module that tests them instead.
 TESTED_APART: dict[str, str] = {
+    "CTCLoss": "test_ctc.py",
     "CosineSimilarity": "losses/test_embedding.py",
     "PairwiseDistance": "losses/test_embedding.py",
 }

@@ -34,11 +34,13 @@ from npl.adapters.torch.losses.margin import (
 )
 from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
 from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from npl.adapters.torch.losses.sequence import CTCLoss
 
 __all__ = [
     "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",

@@ -25,6 +25,7 @@ from npl.adapters.torch.losses.margin import (
 )
 from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
 from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from npl.adapters.torch.losses.sequence import ctc_loss
 
 __all__ = [
     "binary_cross_entropy",
@@ -32,6 +33,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",

@@ -7,6 +7,7 @@ from benchmarks.cases import (
     margin,
     multi_margin,
     regression,
+    sequence,
 )
 from benchmarks.cases.case import HARD_ROWS, Array, Case, Shape
 
@@ -17,6 +18,7 @@ CASES: tuple[Case, ...] = (
     *likelihood.CASES,
     *margin.CASES,
     *multi_margin.CASES,
+    *sequence.CASES,
 )
 
 __all__ = ["CASES", "HARD_ROWS", "Array", "Case", "Shape"]

@@ -39,6 +39,10 @@ class Case:
         hard ones.
     exact : callable
         `(*row) -> (loss, gradient)` of one row of the inputs, in mpmath's numbers.
+    adapter : callable, optional
+        The function on tensors, where it is not the adapter's of that name with its defaults.
+    sample_axis : int
+        The axis of the first input that its rows lie along; of the others it is the first.
     """
 
     name: str
@@ -48,3 +52,10 @@ class Case:
     sizes: tuple[Shape, ...]
     inputs: Callable[[np.random.Generator, Shape, type[Any]], tuple[Array, ...]]
     exact: Callable[..., tuple[Any, Array]]
+    adapter: Callable[..., Any] | None = None
+    sample_axis: int = 0
+
+    def rows(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return the inputs with their rows along the first axis."""
+        first, *others = arrays
+        return np.moveaxis(first, self.sample_axis, 0), *others

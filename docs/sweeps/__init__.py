@@ -11,6 +11,7 @@ from sweeps import (
     margin,
     multi_margin,
     regression,
+    sequence,
 )
 from sweeps.sweep import Sweep
 
@@ -22,6 +23,7 @@ SWEEPS: dict[str, Sweep] = {
     **margin.SWEEPS,
     **multi_margin.SWEEPS,
     **embedding.SWEEPS,
+    **sequence.SWEEPS,
 }
 
 __all__ = ["SWEEPS", "Sweep"]

@@ -18,10 +18,12 @@ class Curve:
 
     `arguments` maps the swept numbers, shape (n,), to the loss's arguments: n samples, each with
     the swept number as its input or in the first column of its input. `options` construct the loss.
+    `sample_axis` is the axis of the input that the n samples lie along.
     """
 
     arguments: Callable[[Array], tuple[Array, ...]]
     options: Mapping[str, Any] = field(default_factory=dict)
+    sample_axis: int = 0
 
 
 @dataclass(frozen=True)

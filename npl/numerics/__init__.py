@@ -10,6 +10,15 @@ be nearly equal, unless the exact result is itself such a difference.
 from npl.numerics.angles import Angles, Side, across, angles
 from npl.numerics.exact_sums import two_product, two_sum
 from npl.numerics.factorial import log_factorial, log_factorial_curvature, log_factorial_slope
+from npl.numerics.forward_backward import (
+    Alignments,
+    Posterior,
+    align,
+    covariance_product,
+    on_states,
+    posterior,
+    to_classes,
+)
 from npl.numerics.linear import Layers, linear
 from npl.numerics.logistic import (
     Logistic,
@@ -48,17 +57,21 @@ from npl.numerics.softmax import (
 )
 
 __all__ = [
+    "Alignments",
     "Angles",
     "LabelledSoftmax",
     "Layers",
     "Logistic",
+    "Posterior",
     "RowNorms",
     "ShiftedExp",
     "Side",
     "SplitSoftmax",
     "across",
+    "align",
     "angles",
     "centered",
+    "covariance_product",
     "flat",
     "flat_index",
     "hinge_slope",
@@ -76,7 +89,9 @@ __all__ = [
     "norm_curvature_diag",
     "norm_jvp_of_slope",
     "norm_slope",
+    "on_states",
     "one_minus_squares",
+    "posterior",
     "power_of_two_scale",
     "project_out",
     "row_norms",
@@ -89,6 +104,7 @@ __all__ = [
     "softplus_minus",
     "split_softmax",
     "sum_of_others",
+    "to_classes",
     "two_product",
     "two_sum",
     "zero_wins",

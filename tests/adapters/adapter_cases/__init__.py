@@ -11,6 +11,7 @@ from adapter_cases import (
     margin,
     multi_margin,
     regression,
+    sequence,
 )
 from adapter_cases.case import Case, distribution, labels, logits, probabilities
 from adapter_cases.reference import Torch
@@ -24,6 +25,7 @@ _ROWS = {
     **margin.ROWS,
     **multi_margin.ROWS,
     **embedding.ROWS,
+    **sequence.ROWS,
     **heads.ROWS,
 }
 CASES = [pytest.param(case, id=name) for name, case in _ROWS.items()]

@@ -62,5 +62,41 @@ class _Torch:
 def _reduced(losses, reduction):
     return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
 
+    @staticmethod
+    def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean"):
+        """Plain operations: the derivatives that torch's own lacks, or has behind a log-softmax alone."""
+        if log_probs.ndim == 2:
+            log_probs, targets = log_probs[:, None], targets[None]
+            input_lengths, target_lengths = input_lengths[None], target_lengths[None]
+            alone = True
+        else:
+            alone = False
+        if targets.ndim == 1:
+            parts = targets.split(target_lengths.tolist())
+        else:
+            parts = [row[:n] for row, n in zip(targets, target_lengths.tolist(), strict=True)]
+        losses = []
+        for n, part in enumerate(parts):
+            own = [blank]
+            for label in part.tolist():
+                own += [label, blank]
+            ways = [log_probs[0, n, k] if s < 2 else None for s, k in enumerate(own)]
+            for t in range(1, int(input_lengths[n])):
+                before = ways
+                ways = []
+                for s, k in enumerate(own):
+                    into = [before[s], before[s - 1] if s else None]
+                    if s > 1 and k != blank and k != own[s - 2]:
+                        into.append(before[s - 2])
+                    into = [way for way in into if way is not None]
+                    sums = torch.stack(into).logsumexp(0) if into else None
+                    ways.append(None if sums is None else log_probs[t, n, k] + sums)
+            losses.append(-torch.stack([way for way in ways[-2:] if way is not None]).logsumexp(0))
+        losses = torch.stack(losses)
+        if reduction == "mean":
+            return (losses / target_lengths.clamp(min=1)).mean()
+        losses = losses[0] if alone else losses
+        return losses if reduction == "none" else losses.sum()
+
 
 Torch = _Torch()

@@ -1,0 +1,334 @@
+r"""The forward-backward algorithm over the alignments of a sequence of labels (CTC).
+
+An alignment walks through $2S + 1$ states, a blank before, between and after the $S$ labels: each
+time step it stays, goes on by one state, or by two over the blank between unequal labels. Its
+weight is the product of the probabilities that it meets, and $p$ is the sum over all alignments.
+
+Here every weight is relative to the best alignment. With $V_t(s)$ the largest log-weight of what may
+follow state $s$ after time $t$, and $x_t(s)$ the log-probability of the state's label, a step into
+$s$ from $s'$ gets the weight
+
+$$w_t(s' \to s) = \exp\bigl(x_t(s) + V_t(s) - V_{t-1}(s')\bigr) \le 1 .$$
+
+Along an alignment the $V$ cancel, so this changes no posterior probability; but now 1 is the weight
+of the best way on, however improbable. A prefix that is lost to underflow is one that no completion
+can make count, which is not so for probabilities scaled by their sum or maximum.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from npl.engine.arguments import Array
+
+# A sum over alignments grows at most threefold a step, and is looked at every so many steps.
+_CHECK_EVERY = 64
+_LARGE, _CLAMP = 2.0**256, 2.0**900
+
+
+class Alignments(NamedTuple):
+    """All alignments of a block of samples, time first: arrays are `(T, n, L)` with `L` states."""
+
+    labels: Array  # (n, S)
+    blank: int
+    ends: Array  # (n, L) bool: where an alignment may end
+    last: Array  # (n,) the last time step, -1 if there is none
+    steps: tuple[Array, Array, Array]  # weights of entering a state from itself, one or two before
+    prefixes: Array  # sums over all ways into a state
+    best: Array  # (T, n) the states of the best alignment
+
+
+def align(
+    log_probs: Array, labels: Array, input_lengths: Array, label_lengths: Array, blank: int
+) -> tuple[Array, Alignments]:
+    r"""Return $-\log p$ of each sample, and all alignments; `inf` where there is none.
+
+    The best alignment's log-weight is summed as it is, and the others are added up relative to it,
+    all of one sign, so that
+
+    $$-\log p = -\sum_t x_t(\pi_t) - \log(1 + R), \qquad R = \sum_{\text{others}} .$$
+
+    Computed in float64. Error: the rounding of the first sum, some $u$ times its size, and of $R$,
+    at most $4 T u$ relative and in practice some $u \sqrt{T}$. That of a prefix is alike.
+
+    Parameters
+    ----------
+    log_probs : ndarray of shape (n, T, C)
+    labels : ndarray of shape (n, S)
+        At least one column; what follows a sample's labels may be any class.
+    input_lengths, label_lengths : ndarray of shape (n,)
+    blank : int
+
+    References
+    ----------
+    .. [1] A. Graves, S. Fernández, F. Gomez, J. Schmidhuber, "Connectionist temporal classification",
+       ICML 2006 (the recursions).
+    .. [2] D. Knuth, "The Art of Computer Programming" 2, section 4.2.2 (the error of an addition).
+    """
+    scores = on_states(log_probs, labels, blank)
+    times, rows, states = scores.shape
+    last = input_lengths - 1
+    after_end = np.arange(times)[:, None] > last
+    if after_end.any():
+        scores[after_end] = -np.inf  # whatever the padding holds
+    at = np.arange(states)
+    ends = (at == 2 * label_lengths[:, None]) | (at == 2 * label_lengths[:, None] - 1)
+    # 0 where two states may be taken at once, or else -inf.
+    skips = np.full((rows, states), -np.inf)
+    skips[:, 3::2][(labels[:, 1:] != labels[:, :-1]) & (labels[:, 1:] != blank)] = 0
+
+    with_rest, rest = _best_completions(scores, ends, skips, last)
+    # The rounding error of `scores + rest`, exactly: the sums are so large that it counts.
+    arrived = with_rest - scores
+    error = (scores - (with_rest - arrived)) + (rest - arrived)
+    error[~np.isfinite(with_rest)] = 0
+
+    outset = with_rest[0, :, :2].max(-1)
+    steps = _step_weights(with_rest, rest, error, skips)
+    best = _best_alignment(with_rest, rest, outset, last)
+
+    row = np.arange(rows)
+    drift = np.take_along_axis(error, best[:, :, None], 2)[:, :, 0].cumsum(0)
+    alone = np.exp(drift)
+    alone[after_end] = 0
+    # Prefixes other than the best one's; where these leave it, it adds to them.
+    prefixes = np.zeros_like(scores)
+    reached = np.where(outset == -np.inf, 0, outset)[:, None]
+    start = np.exp((with_rest[0, :, :2] - reached) + error[0, :, :2])
+    start[row, best[0]] = 0
+    prefixes[0, :, :2] = start
+    for by, step in enumerate(steps):
+        onto = best[:-1] + by
+        t, n = np.nonzero((onto < states) & (onto != best[1:]))
+        s = onto[t, n]
+        prefixes[t + 1, n, s] = step[t + 1, n, s] * alone[t, n]
+    halvings = _fill_forward(prefixes, steps, alone)
+
+    final = np.maximum(last, 0)
+    others = np.where(ends, prefixes[final, row], 0).sum(-1)
+    others[outset == -np.inf] = 0
+    own = alone[final, row]
+    # Unscaled, exactly log(1 + R) after the best one's own logarithm.
+    shared = np.where(
+        halvings == 0,
+        np.log1p(others / np.exp(drift[final, row])) + drift[final, row],
+        np.log(others + own) + halvings * math.log(2),
+    )
+    losses = -outset - shared
+    losses[outset == -np.inf] = np.inf
+    losses[(input_lengths == 0) & (label_lengths == 0)] = 0
+    np.put_along_axis(
+        prefixes,
+        best[:, :, None],
+        np.take_along_axis(prefixes, best[:, :, None], 2) + alone[:, :, None],
+        2,
+    )
+    prefixes[:, outset == -np.inf] = 0
+    return losses, Alignments(labels, blank, ends, last, steps, prefixes, best)
+
+
+def on_states(values: Array, labels: Array, blank: int) -> Array:
+    """Return values per class (n, T, C) at the states' classes, (T, n, L), as float64."""
+    rows, times, _ = values.shape
+    states = np.empty((times, rows, 2 * labels.shape[1] + 1))
+    states[:, :, ::2] = values[:, :, blank].T[:, :, None]
+    states[:, :, 1::2] = np.take_along_axis(values, labels[:, None, :], 2).transpose(1, 0, 2)
+    return states
+
+
+def to_classes(alignments: Alignments, values: Array, out: Array, scale: Array) -> None:
+    """Write into `out` (n, T, C) the sums over each class's states of `values` (T, n, L), times `scale`.
+
+    Labels that occur several times in a sample each get the sum of all, one and the same number, so
+    that writing needs no order.
+    """
+    labels = alignments.labels
+    own = values[:, :, 1::2].transpose(1, 0, 2)
+    same = labels[:, :, None] == labels[:, None, :]
+    if np.count_nonzero(same) > labels.size:
+        own = own @ same.astype(np.float64)
+    out.fill(0)
+    scale = scale[:, None, None]
+    np.put_along_axis(out, labels[:, None, :], (own * scale).astype(out.dtype, copy=False), 2)
+    out[:, :, alignments.blank] = values[:, :, ::2].sum(-1).T * scale[:, :, 0]
+
+
+class Posterior(NamedTuple):
+    """The alignments as a Markov chain, given the labels: arrays are `(T, n, L)`."""
+
+    occupancy: Array  # the probability to be in a state
+    suffixes: Array  # sums over all ways on from a state
+
+
+def posterior(alignments: Alignments) -> Posterior:
+    r"""Return how probable each state is at each time, given that the labels come out.
+
+    Sums of terms of one sign. Error: as of `align`, at most some $8 T u$ relative, and in practice
+    some $u \sqrt{T}$. Zero in a sample without any alignment, and after a sample's end.
+    """
+    suffixes = np.zeros_like(alignments.prefixes)
+    _fill_backward(suffixes, alignments)
+    occupancy = alignments.prefixes * suffixes
+    total = occupancy.sum(-1, keepdims=True)
+    total[total == 0] = 1
+    occupancy /= total
+    return Posterior(occupancy, suffixes)
+
+
+def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Array:
+    r"""Return the covariance of being in a state with the sum of `v` along the alignment.
+
+    $\gamma_t(s)\,(\mathbb E[V \mid s_t = s] - \mathbb E[V])$ with $V = \sum_\tau v_\tau(s_\tau)$, in two
+    passes over the chain: what came before and what comes after, given the state. At each time `v`
+    is taken relative to its mean there, so that nothing large is subtracted at the end: the error is
+    some $u \sqrt{T}$ of $\gamma_t(s)$ times the absolute terms that states nearby contribute.
+    """
+    prefixes, steps = alignments.prefixes, alignments.steps
+    times, rows, states = v.shape
+    v = v - np.take_along_axis(v, alignments.best[:, :, None], 2)
+    v[chain.occupancy == 0] = 0
+    v -= (chain.occupancy * v).sum(-1, keepdims=True)
+
+    reachable = np.where(prefixes == 0, 1, prefixes)
+    before = v.copy()
+    padded = np.zeros((rows, states + 2))
+    own = padded[:, 2:]
+    sums, product = np.empty((rows, states)), np.empty((rows, states))
+    for t in range(1, times):
+        np.multiply(prefixes[t - 1], before[t - 1], out=own)
+        np.multiply(steps[0][t], own, out=sums)
+        for by in (1, 2):
+            np.multiply(steps[by][t], padded[:, 2 - by : -by], out=product)
+            sums += product
+        sums /= reachable[t]
+        before[t] += sums
+
+    going = np.where(chain.suffixes == 0, 1, chain.suffixes)
+    after = np.zeros_like(v)
+    gain = np.empty((rows, states))
+    for t in range(times - 1, 0, -1):
+        np.add(after[t], v[t], out=gain)
+        gain *= chain.suffixes[t]
+        _gather_next(steps, t, gain, after[t - 1], product)
+        after[t - 1] /= going[t - 1]
+    before += after
+    before *= chain.occupancy
+    return before
+
+
+def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> tuple[Array, Array]:
+    """Return the best log-weight from each state on, with the state's own score and without."""
+    times, rows, states = scores.shape
+    ended = np.where(ends, 0.0, -np.inf)
+    rest = np.empty_like(scores)
+    with_rest = np.empty_like(scores)
+    over = np.empty((rows, states))
+    ending = {int(t): np.nonzero(last == t)[0] for t in np.unique(last)}
+    following = np.full((rows, states), -np.inf)
+    for t in range(times - 1, -1, -1):
+        now = rest[t]
+        now[...] = following
+        np.maximum(now[:, :-1], following[:, 1:], out=now[:, :-1])
+        if states > 2:
+            np.add(following, skips, out=over)
+            np.maximum(now[:, :-2], over[:, 2:], out=now[:, :-2])
+        if t in ending:
+            now[ending[t]] = ended[ending[t]]
+        following = np.add(scores[t], now, out=with_rest[t])
+    return with_rest, rest
+
+
+def _step_weights(
+    with_rest: Array, rest: Array, error: Array, skips: Array
+) -> tuple[Array, Array, Array]:
+    """Return the weights of entering a state by 0, 1 and 2 states; none at the first time step."""
+    before = np.where(rest[:-1] == -np.inf, 0, rest[:-1])
+    steps = []
+    for by in range(3):
+        step = np.zeros_like(with_rest)
+        inner = step[1:, :, by:]
+        np.subtract(with_rest[1:, :, by:], before[:, :, : before.shape[2] - by], out=inner)
+        inner += error[1:, :, by:]
+        if by == 2:
+            inner += skips[:, 2:]
+        np.exp(inner, out=inner)
+        steps.append(step)
+    return steps[0], steps[1], steps[2]
+
+
+def _best_alignment(with_rest: Array, rest: Array, outset: Array, last: Array) -> Array:
+    """Return the states (T, n) of an alignment of the largest weight."""
+    times, rows, states = rest.shape
+    # By how many states each one goes on: the first step that keeps to the best completion.
+    leaves = with_rest[1:] != rest[:-1]
+    hop = leaves.astype(np.int64)
+    hop[:, :, :-1] += leaves[:, :, :-1] & (with_rest[1:, :, 1:] != rest[:-1, :, :-1])
+    hop[np.arange(times - 1)[:, None] >= last] = 0
+    hop = hop.reshape(times - 1, rows * states)
+    starts = np.arange(0, rows * states, states)
+    best = np.empty((times, rows), np.int64)
+    best[0] = with_rest[0, :, 0] != outset
+    for t in range(times - 1):
+        np.minimum(best[t] + hop[t].take(starts + best[t]), states - 1, out=best[t + 1])
+    return best
+
+
+def _fill_forward(prefixes: Array, steps: tuple[Array, Array, Array], alone: Array) -> Array:
+    """Add up the ways into each state, in place; return by how many powers of two they were scaled.
+
+    A factor for a whole time step changes no posterior probability. It goes into the weights of the
+    step, so that the suffixes have it too.
+    """
+    times, rows, states = prefixes.shape
+    halvings = np.zeros(rows)
+    product = np.empty((rows, states))
+    for t in range(1, times):
+        before, now = prefixes[t - 1], prefixes[t]
+        if t % _CHECK_EVERY == 0:
+            largest = before.max(-1)
+            large = largest > _LARGE
+            if large.any():
+                power = np.where(large, np.frexp(largest)[1], 0)
+                halvings += power
+                factor = np.ldexp(1.0, -power)
+                prefixes[t:] *= factor[:, None]
+                alone[t:] *= factor
+                for step in steps:
+                    step[t] *= factor[:, None]
+        np.multiply(steps[0][t], before, out=product)
+        now += product
+        np.multiply(steps[1][t, :, 1:], before[:, :-1], out=product[:, 1:])
+        now[:, 1:] += product[:, 1:]
+        np.multiply(steps[2][t, :, 2:], before[:, :-2], out=product[:, 2:])
+        now[:, 2:] += product[:, 2:]
+    return halvings
+
+
+def _fill_backward(suffixes: Array, alignments: Alignments) -> None:
+    """Add up the ways on from each state, in place."""
+    last, steps = alignments.last, alignments.steps
+    ending = {int(t): np.nonzero(last == t)[0] for t in np.unique(last)}
+    times = len(suffixes)
+    product = np.empty(suffixes.shape[1:])
+    for t in range(times - 1, -1, -1):
+        if t < times - 1:
+            _gather_next(steps, t + 1, suffixes[t + 1], suffixes[t], product)
+        if t in ending:
+            suffixes[t, ending[t]] = alignments.ends[ending[t]]
+        if t % _CHECK_EVERY == 0:
+            # Beyond, the state's prefixes are so small that the product counts for nothing.
+            np.minimum(suffixes[t], _CLAMP, out=suffixes[t])
+
+
+def _gather_next(
+    steps: tuple[Array, Array, Array], t: int, values: Array, out: Array, product: Array
+) -> None:
+    """Write into `out`, per state, the sum of `values` at the states after it, weighted by the steps."""
+    np.multiply(steps[0][t], values, out=out)
+    for by in (1, 2):
+        reach = values.shape[1] - by
+        np.multiply(steps[by][t, :, by:], values[:, by:], out=product[:, :reach])
+        out[:, :reach] += product[:, :reach]

@@ -21,7 +21,6 @@ from torch.func import functional_call
 
 from npl.adapters import torch as adapter
 from tests.torch_samples import (
-    CONSTANT,
     DEPARTURES,
     conforming,
     errors_of_module,
@@ -49,9 +48,9 @@ def check_module(name, sample):
     with without_warnings():
         ours = run(own, sample, tuple(own.parameters()))
         theirs = run(other, sample, tuple(other.parameters()))
-        assert_agreement(name, ours, theirs, sample.label)
+        assert_agreement(ours, theirs, sample.label)
         strided = run(own, sample.map(noncontiguous), tuple(own.parameters()))
-    assert_agreement(name, strided, ours, f"{sample.label}, strided")
+    assert_agreement(strided, ours, f"{sample.label}, strided")
 
 
 def conforming_samples(name, dtype, training=True):
@@ -89,7 +88,7 @@ def test_derivatives(name):
         module, _ = build(name, sample)
         if not finite(module, [sample]):
             continue
-        places = [p for p in sample.moving if p not in CONSTANT.get(name, ())]
+        places = sample.moving
         parameters = dict(module.named_parameters())
         held = sample.detached()
 
@@ -118,26 +117,37 @@ def test_modes_copies_and_state(name):
                 own.train(),
             ]
             for copied in copies:
-                assert_agreement(name, run(copied, sample), expected, sample.label)
+                assert_agreement(run(copied, sample), expected, sample.label)
             other.load_state_dict(own.state_dict())
-            assert_agreement(name, run(other, sample), expected, sample.label)
+            assert_agreement(run(other, sample), expected, sample.label)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_change_of_dtype(name):
-    def single(value):
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            return value
-        return value.detach().float().requires_grad_(value.requires_grad)
+    def cast(sample, dtype):
+        return sample.map(
+            lambda v: (
+                v.detach().to(dtype).requires_grad_(v.requires_grad)
+                if isinstance(v, Tensor) and v.is_floating_point()
+                else v
+            )
+        )
+
+    def state(module):
+        return {key: value.dtype for key, value in module.state_dict().items()}
 
     for sample in spread(conforming_samples(name, torch.float64), 4):
-        own, other = (module.to(torch.float32) for module in build(name, sample))
-        assert [t.dtype for t in own.state_dict().values()] == [
-            t.dtype for t in other.state_dict().values()
-        ]
-        moved = sample.map(single)
+        own, other = (module.float() for module in build(name, sample))
+        assert state(own) == state(other)
+        rounded = cast(sample, torch.float32)
         with without_warnings():
-            assert_agreement(name, run(own, moved), run(other, moved), sample.label)
+            values, gradients = run(own, rounded)
+            assert all(value.dtype == torch.float32 for value in values)
+            # Of the same rounded numbers: torch itself may lose digits in single precision.
+            exact, exact_gradients = run(own.double(), cast(rounded, torch.float64))
+        single = {k: None if g is None else g.float() for k, g in exact_gradients.items()}
+        expected = ([value.float() for value in exact], single)
+        assert_agreement((values, gradients), expected, sample.label)
 
 
 def check_refused(name, sample):

@@ -4,7 +4,13 @@ Which losses they are is read from NPL's lists of names; nothing here has to be 
 unless it departs from torch on one of the samples.
 """
 
-from tests.torch_samples.departures import CONSTANT, DEPARTURES, Departure, conforming
+from tests.torch_samples.departures import (
+    BEHIND_LOG_SOFTMAX,
+    CONSTANT,
+    DEPARTURES,
+    Departure,
+    conforming,
+)
 from tests.torch_samples.sample import (
     Sample,
     errors_of_function,
@@ -16,6 +22,7 @@ from tests.torch_samples.sample import (
 )
 
 __all__ = [
+    "BEHIND_LOG_SOFTMAX",
     "CONSTANT",
     "DEPARTURES",
     "Departure",

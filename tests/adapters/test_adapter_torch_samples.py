@@ -19,11 +19,13 @@ from tests.torch_samples import (
     BEHIND_LOG_SOFTMAX,
     CONSTANT,
     DEPARTURES,
+    LOSES_DIGITS,
     conforming,
     errors_of_function,
     noncontiguous,
     samples_of_function,
     spread,
+    still_applies,
 )
 
 CAP = 25
@@ -72,10 +74,33 @@ def assert_agreement(own, other, what):
             assert_close(gradients[place].numpy(), wanted.numpy(), f"{what}: gradient of {place}")
 
 
+def cast(sample, dtype):
+    """Return a sample with its floats in a dtype."""
+    return sample.map(
+        lambda v: (
+            v.detach().to(dtype).requires_grad_(v.requires_grad)
+            if isinstance(v, Tensor) and v.is_floating_point()
+            else v
+        )
+    )
+
+
+def run_in_double(function, sample, dtype, parameters=()):
+    """Return what `run` does of the same numbers in double precision, rounded to a dtype."""
+    values, gradients = run(function, cast(sample, torch.float64), parameters)
+    rounded = {k: None if g is None else g.to(dtype) for k, g in gradients.items()}
+    return [value.to(dtype) for value in values], rounded
+
+
 def check_function(name, sample):
+    theirs = getattr(nn.functional, name)
     with without_warnings():
         own = run(getattr(F, name), sample)
-        assert_agreement(own, run(getattr(nn.functional, name), sample), sample.label)
+        if name in LOSES_DIGITS:
+            other = run_in_double(theirs, sample, sample.values[0].dtype)
+        else:
+            other = run(theirs, sample)
+        assert_agreement(own, other, sample.label)
         strided = run(getattr(F, name), sample.map(noncontiguous))
     assert_agreement(strided, own, f"{sample.label}, strided")
 
@@ -121,12 +146,8 @@ def test_derivatives(name):
 
 def check_half(name, sample, dtype):
     """The value must be that of the halves in float64, rounded: no digit is lost on the way."""
-    halves = sample.detached().map(
-        lambda v: v.to(dtype) if isinstance(v, Tensor) and v.is_floating_point() else v
-    )
-    exact = halves.map(
-        lambda v: v.double() if isinstance(v, Tensor) and v.is_floating_point() else v
-    )
+    halves = cast(sample.detached(), dtype)
+    exact = cast(halves, torch.float64)
     with without_warnings():
         value = halves.call(getattr(F, name))
         expected = exact.call(getattr(F, name))
@@ -155,7 +176,7 @@ def test_a_constant_argument_that_requires_a_gradient_is_refused(name):
         sample = samples_of_function(name, torch.float64)[-1].detached()
         target = sample.values[place].requires_grad_()
         with pytest.raises(RuntimeError, match=r"has no derivative .* Did you mean .*\.detach"):
-            sample.call(getattr(F, name), {place: target})
+            sample.call(getattr(F, name), {place: target}).sum().backward()
 
 
 def check_refused(name, sample):
@@ -187,8 +208,4 @@ def check_departure(row):
         check = partial(check_half, dtype=torch.bfloat16)
     else:
         samples, check = samples_of_function(row.name, torch.float64), check_function
-    chosen = [sample for sample in samples if row.applies(sample)]
-    assert chosen, row.reason
-    for sample in spread(chosen, 3):
-        with pytest.raises((AssertionError, *REFUSALS, pytest.fail.Exception)):
-            check(row.name, sample)
+    assert still_applies(row, samples, check), row.reason

@@ -8,8 +8,10 @@ from tests.torch_samples.departures import (
     BEHIND_LOG_SOFTMAX,
     CONSTANT,
     DEPARTURES,
+    LOSES_DIGITS,
     Departure,
     conforming,
+    still_applies,
 )
 from tests.torch_samples.sample import (
     Sample,
@@ -25,6 +27,7 @@ __all__ = [
     "BEHIND_LOG_SOFTMAX",
     "CONSTANT",
     "DEPARTURES",
+    "LOSES_DIGITS",
     "Departure",
     "Sample",
     "conforming",
@@ -34,4 +37,5 @@ __all__ = [
     "samples_of_function",
     "samples_of_module",
     "spread",
+    "still_applies",
 ]

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tests.torch_samples.sample import Sample
+import pytest
+
+from tests.torch_samples.sample import Sample, spread
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,6 @@ def _one_label(sample: Sample) -> bool:
     return one and _option(sample, "reduction") == "none"
 
 
-def _weight_of_elements(sample: Sample) -> bool:
-    weight = _option(sample, "weight")
-    return weight is not None and weight.ndim > 1
-
-
 def _is_full(sample: Sample) -> bool:
     return bool(_option(sample, "full"))
 
@@ -81,8 +78,15 @@ def _number(sample: Sample) -> bool:
     return bool(sample.values[0].ndim == 0)
 
 
-def _nothing(sample: Sample) -> bool:
-    return bool(sample.values[0].numel() == 0)
+def _no_scores(sample: Sample) -> bool:
+    return bool(sample.values[0].shape == sample.values[1].shape == (0,))
+
+
+def _one_number_for_all(sample: Sample) -> bool:
+    """Vectors of which one is a single number, broadcast."""
+    dim = _option(sample, "dim")
+    shapes = [sample.values[i].shape for i in (0, 1)]
+    return all(shapes) and {1} < {shape[1 if dim is None else dim] for shape in shapes}
 
 
 def _every(sample: Sample) -> bool:
@@ -93,24 +97,21 @@ _TAKEN = "integers where floats belong are taken at their value"
 _FACTORIAL = "the logarithm of the factorial itself, not Stirling's approximation above 1"
 _NO_VECTOR = "a number is no vector: there is no axis to measure along"
 _NO_NORM = "a negative power makes no norm"
+_ONLY_LENGTH = "all numbers of a vector are one: no angle, so a gradient of 0, which torch rounds"
 _NO_SLOPE = "a pair beyond the margin has no slope, where torch multiplies 0 by inf"
 
 DEPARTURES = [
     Departure("CrossEntropyLoss", "error", _integer_probabilities, _TAKEN),
     Departure("LinearCrossEntropyLoss", "error", _integer_probabilities, _TAKEN),
     Departure("NLLLoss", "error", _narrower_weight, "a weight of another dtype is taken"),
-    Departure("multilabel_margin_loss", "error", _nothing, "no scores make a loss of 0"),
+    Departure("multilabel_margin_loss", "error", _no_scores, "no scores make a loss of 0"),
     Departure("gaussian_nll_loss", "sample", _fewer_axes, "(N, 1) against (N,) is refused"),
     Departure("margin_ranking_loss", "sample", _infinite, _NO_SLOPE),
     Departure("multi_margin_loss", "sample", _one_label, "one sample has one loss, a scalar"),
-    Departure(
-        "multilabel_soft_margin_loss",
-        "sample",
-        _weight_of_elements,
-        "a weight is of classes, as torch's documentation has it; sample_weight is of samples",
-    ),
     Departure("cosine_similarity", "sample", _number, _NO_VECTOR),
     Departure("CosineSimilarity", "sample", _number, _NO_VECTOR),
+    Departure("cosine_similarity", "sample", _one_number_for_all, _ONLY_LENGTH),
+    Departure("CosineSimilarity", "sample", _one_number_for_all, _ONLY_LENGTH),
     Departure("pairwise_distance", "sample", _negative_power, _NO_NORM),
     Departure("PairwiseDistance", "sample", _negative_power, _NO_NORM),
     Departure("poisson_nll_loss", "sample", _is_full, _FACTORIAL),
@@ -135,6 +136,10 @@ CONSTANT: dict[str, set[int | str]] = {
 # behind one, both have the same.
 BEHIND_LOG_SOFTMAX = {"CTCLoss", "ctc_loss"}
 
+# Losses that torch computes in single precision with an error of many ulp: there NPL's have to agree
+# with what torch makes of the same numbers in double precision.
+LOSES_DIGITS = {"CTCLoss", "ctc_loss"}
+
 
 def held(name: str, sample: Sample) -> Sample:
     """Return the sample with what has no derivative in NPL detached."""
@@ -151,3 +156,20 @@ def conforming(name: str, kind: str, samples: Iterable[Sample]) -> list[Sample]:
     return [
         held(name, sample) for sample in samples if not any(row.applies(sample) for row in rows)
     ]
+
+
+def still_applies(
+    row: Departure, samples: Iterable[Sample], check: Callable[[str, Sample], None]
+) -> bool:
+    """Whether the samples of a row fail a check: each of some, or in half precision one of them."""
+    chosen = spread([held(row.name, sample) for sample in samples if row.applies(sample)], 5)
+    failed = [_fails(row.name, sample, check) for sample in chosen]
+    return any(failed) if row.kind == "half" else bool(failed) and all(failed)
+
+
+def _fails(name: str, sample: Sample, check: Callable[[str, Sample], None]) -> bool:
+    try:
+        check(name, sample)
+    except (AssertionError, ValueError, TypeError, IndexError, RuntimeError, pytest.fail.Exception):
+        return True
+    return False

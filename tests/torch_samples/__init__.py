@@ -4,7 +4,15 @@ Which losses they are is read from NPL's lists of names; nothing here has to be 
 unless it departs from torch on one of the samples.
 """
 
-from tests.torch_samples.departures import CONSTANT, DEPARTURES, Departure, conforming
+from tests.torch_samples.departures import (
+    BEHIND_LOG_SOFTMAX,
+    CONSTANT,
+    DEPARTURES,
+    LOSES_DIGITS,
+    Departure,
+    conforming,
+    still_applies,
+)
 from tests.torch_samples.sample import (
     Sample,
     errors_of_function,
@@ -16,8 +24,10 @@ from tests.torch_samples.sample import (
 )
 
 __all__ = [
+    "BEHIND_LOG_SOFTMAX",
     "CONSTANT",
     "DEPARTURES",
+    "LOSES_DIGITS",
     "Departure",
     "Sample",
     "conforming",
@@ -27,4 +37,5 @@ __all__ = [
     "samples_of_function",
     "samples_of_module",
     "spread",
+    "still_applies",
 ]

@@ -174,12 +174,6 @@ def positive_number(loss: str, name: str, value: object) -> None:
         raise ValueError(f"{loss}: {name} is {value!r}; it must be a finite number above 0.")
 
 
-def boolean(loss: str, name: str, value: object) -> None:
-    """Raise unless `value` is True or False."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{loss}: {name} is {value!r}; it must be True or False.")
-
-
 def position(index: tuple[Any, ...]) -> str:
     """Return an index as a reader would type it: `[3]`, `[0, 2]`; nothing for a scalar."""
     return f"[{', '.join(str(int(i)) for i in index)}]" if index else ""

@@ -14,6 +14,7 @@ from npl.engine.arguments import (
     Empty,
     Interval,
     Reduction,
+    boolean,
     broadcast_shape,
     number,
     shape_mismatch,
@@ -100,6 +101,7 @@ class GaussianNLLLoss(ElementwiseLoss):
 
     def __post_init__(self) -> None:
         self._check_options(None, None)
+        boolean(self.name, "full", self.full)
         number(self.name, "eps", self.eps, _FROM_0)
 
     def __call__(

@@ -11,26 +11,45 @@ References
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
-from scipy import special  # type: ignore[import-untyped]
 
 from npl.numerics.rows import Array
 
-_TERMS = 32
+_ORDERS = np.arange(2, 32)
 _SERIES_UP_TO = 1.5  # of y: beyond it log y! is far from its zeros
-
-# log Gamma(2 + t) = (1 - gamma) t + sum over k >= 2 of (-1)^k (zeta(k) - 1) t^k / k, for |t| <= 1/2;
-# highest power first, the powers of t from 1 on.
-_ORDERS = np.arange(2, _TERMS)
-_LOG_GAMMA = np.append(
-    ((-1.0) ** _ORDERS * special.zetac(_ORDERS) / _ORDERS)[::-1], 1 - np.euler_gamma
-)
-
-# The zero of the slope, in two parts, and the slope's Taylor series around it, which from its orders
-# k >= 1 has the coefficients (-1)^(k+1) zeta(k + 1, 1 + zero).
-_ZERO, _ZERO_REST = 0.46163214496836236, -1.5522348162858677e-17
-_DIGAMMA = ((-1.0) ** _ORDERS * special.zeta(_ORDERS, 1 + _ZERO))[::-1]
+_ZERO, _ZERO_REST = 0.46163214496836236, -1.5522348162858677e-17  # of the slope, in two parts
 _AROUND_ZERO = 0.25
+
+
+@cache
+def _special() -> Any:
+    """Return SciPy's special functions: a quarter of a second to import, which not all need."""
+    from scipy import special  # type: ignore[import-untyped]
+
+    return special
+
+
+@cache
+def _log_gamma_coefficients() -> Array:
+    """Return the series of log Gamma(2 + t) in the powers of t from 1 on, the highest first.
+
+    It is (1 - gamma) t + sum over k >= 2 of (-1)^k (zeta(k) - 1) t^k / k.
+    """
+    higher = (-1.0) ** _ORDERS * _special().zetac(_ORDERS) / _ORDERS
+    return np.append(higher[::-1], 1 - np.euler_gamma)
+
+
+@cache
+def _digamma_coefficients() -> Array:
+    """Return the Taylor series of the slope around its zero, the highest power first.
+
+    Of order k >= 1 it has the coefficient (-1)^(k+1) zeta(k + 1, 1 + zero).
+    """
+    coefficients: Array = (-1.0) ** _ORDERS * _special().zeta(_ORDERS, 1 + _ZERO)
+    return coefficients[::-1]
 
 
 def _series(coefficients: Array, t: Array) -> Array:
@@ -48,12 +67,12 @@ def log_factorial(y: Array) -> Array:
     Up to $y = 3/2$ with $t = y$ or $y - 1$, within 1/2 of 0, from the series of $\log \Gamma(2 + t)$ [1]_
     and $\log \Gamma(1 + t) = \log \Gamma(2 + t) - \log(1 + t)$.
     """
-    result: Array = special.gammaln(y + 1)
+    result: Array = _special().gammaln(y + 1)
     near = np.flatnonzero(np.less_equal(y, _SERIES_UP_TO))
     if near.size:
         below = y[near]
         t = np.where(below < 0.5, below, below - 1)
-        small = _series(_LOG_GAMMA, t)
+        small = _series(_log_gamma_coefficients(), t)
         result[near] = np.where(below < 0.5, small - np.log1p(t), small)
     return result
 
@@ -63,14 +82,14 @@ def log_factorial_slope(y: Array) -> Array:
 
     Within 1/4 of the zero from the Taylor series around it, in the distance from it, which is exact.
     """
-    result: Array = special.digamma(y + 1)
+    result: Array = _special().digamma(y + 1)
     near = np.flatnonzero(np.abs(y - _ZERO) < _AROUND_ZERO)
     if near.size:
-        result[near] = _series(_DIGAMMA, (y[near] - _ZERO) - _ZERO_REST)
+        result[near] = _series(_digamma_coefficients(), (y[near] - _ZERO) - _ZERO_REST)
     return result
 
 
 def log_factorial_curvature(y: Array) -> Array:
-    r"""Return $\psi'(y + 1) = \zeta(2, y + 1)$ to 4 $u$: a sum of positive terms, with no zero."""
-    result: Array = special.zeta(2, y + 1)
+    r"""Return $\psi'(y + 1) = \zeta(2, y + 1)$ to 8 $u$: a sum of positive terms, with no zero."""
+    result: Array = _special().zeta(2, y + 1)
     return result

@@ -65,3 +65,19 @@ def binary_cross_entropy(x: Any, y: Any) -> Any:
 def binary_cross_entropy_with_logits(x: Any, y: Any) -> Any:
     """Return the loss of a logit."""
     return y * mp.log(1 + mp.exp(-x)) + (1 - y) * mp.log(1 + mp.exp(x))
+
+
+def kl_div(x: Any, y: Any) -> Any:
+    """Return the divergence of a log-probability from a probability above 0."""
+    return y * (mp.log(y) - x)
+
+
+def poisson_nll_loss(x: Any, y: Any) -> Any:
+    """Return the loss of a count and the logarithm of the expected one."""
+    return mp.exp(x) - y * x
+
+
+def gaussian_nll_loss(x: Any, y: Any, v: Any) -> Any:
+    """Return the loss of a mean, a number and a variance of at least eps = 1e-6."""
+    s = max(v, mpf(1e-6))
+    return (mp.log(s) + (x - y) ** 2 / s) / 2

@@ -20,7 +20,10 @@ from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
+from npl.losses.gaussian_nll import GaussianNLLLoss
+from npl.losses.kl_div import KLDivLoss
 from npl.losses.nll import NLLLoss
+from npl.losses.poisson_nll import PoissonNLLLoss
 
 __version__ = "0.1.0"
 
@@ -28,8 +31,11 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "GaussianNLLLoss",
+    "KLDivLoss",
     "Loss",
     "NLLLoss",
+    "PoissonNLLLoss",
     "check_grads",
     "get_num_threads",
     "grad",

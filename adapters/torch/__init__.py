@@ -17,12 +17,16 @@ except ModuleNotFoundError as error:
 from npl.adapters.torch.bridge import NumpyLoss, from_npl
 from npl.adapters.torch.losses.binary import BCELoss, BCEWithLogitsLoss
 from npl.adapters.torch.losses.classification import CrossEntropyLoss, NLLLoss
+from npl.adapters.torch.losses.likelihood import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "GaussianNLLLoss",
+    "KLDivLoss",
     "NLLLoss",
     "NumpyLoss",
+    "PoissonNLLLoss",
     "from_npl",
 ]

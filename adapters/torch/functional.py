@@ -11,10 +11,14 @@ from npl.adapters.torch.losses.binary import (
     binary_cross_entropy_with_logits,
 )
 from npl.adapters.torch.losses.classification import cross_entropy, nll_loss
+from npl.adapters.torch.losses.likelihood import gaussian_nll_loss, kl_div, poisson_nll_loss
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "gaussian_nll_loss",
+    "kl_div",
     "nll_loss",
+    "poisson_nll_loss",
 ]

@@ -102,7 +102,8 @@ class ElementwiseLoss(Loss):
         for i, along in enumerate(out):
             if along is None:
                 continue
-            along.fill(0)
+            # Summed in the kernel's dtype, where infinities of opposite signs are yet none.
+            total: Array | float = 0.0
             for j, vector in enumerate(v):
                 pair = (min(i, j), max(i, j))
                 if vector is None:
@@ -112,7 +113,8 @@ class ElementwiseLoss(Loss):
                 second = seconds[pair]
                 if second is not None:
                     # The coefficient first: a product of large and small stays in range.
-                    along += numerics.zero_wins(second, c * vector)
+                    total = total + numerics.zero_wins(second, c * vector)
+            along[...] = total
 
     def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
         _, saved = self._forward(*operands)

@@ -269,6 +269,14 @@ class Operand:
             arranged = arranged[0]
         return arranged.transpose(np.argsort(self._order)).reshape(self.array.shape)
 
+    def own_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Return where in the caller's array a place in the kernel form lies."""
+        if self._aligned is None:
+            return index[len(index) - self.array.ndim :]
+        kept = [min(i, size - 1) for i, size in zip(index, self._aligned, strict=True)]
+        flat = np.ravel_multi_index(kept, self._aligned)
+        return tuple([int(i) for i in np.unravel_index(flat, self.array.shape)])
+
     def places_in_a_row(self) -> list[tuple[Any, ...]]:
         """Return the places in the kernel form, each an index of one element of every row."""
         return [(Ellipsis, *index) for index in np.ndindex(*self.row_shape)]

@@ -324,7 +324,7 @@ class Problem:
                 outside &= (factor != 0).reshape(*factor.shape, *(1,) * op.core)
             if outside.any():
                 index = tuple(int(i) for i in np.argwhere(outside)[0])
-                where = position(index[len(index) - op.array.ndim :])
+                where = position(op.own_index(index))
                 return ValueError(
                     f"{self.loss.name}: {op.name}{where} is {view[index]}; it must lie in "
                     f"{op.domain}. {op.hint}".rstrip()

@@ -29,12 +29,15 @@ def legacy_reduction(
     if size_average is None and reduce is None:
         return reduction
     kept: Reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{kept}' instead.",
-        UserWarning,
-        stacklevel=_caller_level(),
+    warn_caller(
+        f"size_average and reduce args will be deprecated, please use reduction='{kept}' instead."
     )
     return kept
+
+
+def warn_caller(text: str) -> None:
+    """Warn, as of the line of the first caller outside the core."""
+    warnings.warn(text, UserWarning, stacklevel=_caller_level())
 
 
 def _caller_level() -> int:

@@ -7,6 +7,11 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
+from npl.numerics.factorial import (
+    log_factorial,
+    log_factorial_curvature,
+    log_factorial_slope,
+)
 from npl.numerics.logistic import Logistic, logistic
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
@@ -34,6 +39,9 @@ __all__ = [
     "flat_index",
     "labelled_probabilities",
     "labelled_residual",
+    "log_factorial",
+    "log_factorial_curvature",
+    "log_factorial_slope",
     "logistic",
     "shifted_exp",
     "softmax_jvp",

@@ -24,6 +24,7 @@ class Exact(NamedTuple):
     gradient: list[Any]
     measure: list[Any]  # what an error in the gradient is relative to
     hessian: list[list[Any]]
+    value_measure: Any  # what an error in the value is relative to
 
 
 def _parts(argument: Any) -> list[Any]:
@@ -73,7 +74,10 @@ def exact_row(case: Case, options: dict[str, Any], row: tuple[Any, ...]) -> Exac
                 count = len(_parts(point[n]))
                 flat += [None] * count if terms is None else _parts(terms)
             measure = [m if t is None else t for m, t in zip(measure, flat, strict=True)]
-        return Exact(case.oracle(options, *point), gradient, measure, hessian)
+        value = case.oracle(options, *point)
+        terms = case.value_terms
+        value_measure = abs(value) if terms is None else terms(options, *point)
+        return Exact(value, gradient, measure, hessian, value_measure)
 
 
 def _quotient(difference: Any, step: Any) -> Any:

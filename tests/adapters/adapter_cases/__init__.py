@@ -2,12 +2,12 @@
 
 import pytest
 
-from adapter_cases import binary, classification
+from adapter_cases import binary, classification, likelihood
 from adapter_cases.case import Case, distribution, labels, logits, probabilities
 from adapter_cases.reference import Torch
 
 REDUCTIONS = ("none", "mean", "sum")
-_ROWS = {**classification.ROWS, **binary.ROWS}
+_ROWS = {**classification.ROWS, **binary.ROWS, **likelihood.ROWS}
 CASES = [pytest.param(case, id=name) for name, case in _ROWS.items()]
 
 __all__ = [

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 
 class _Torch:
-    """The functions of torch, with the gradient of pos_weight that they have not."""
+    """The functions of torch, with the gradient of pos_weight and the factorial that they have not."""
 
     def __getattr__(self, name):
         return getattr(F, name)
@@ -19,6 +19,13 @@ class _Torch:
             )
         losses = pos_weight * target * F.softplus(-input) + (1 - target) * F.softplus(input)
         losses = losses if weight is None else losses * weight
+        return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
+
+    @staticmethod
+    def poisson_nll_loss(input, target, *, full=False, reduction="mean", **options):
+        """Without Stirling's approximation of the factorial."""
+        losses = F.poisson_nll_loss(input, target, reduction="none", **options)
+        losses = losses + (target + 1).lgamma() if full else losses
         return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
 
 

@@ -33,6 +33,9 @@ class Case:
     terms
         `(options, *row) -> one list per differentiable argument`: the absolute terms of its
         gradient where it is a sum of mixed signs; by default the gradient itself is the measure.
+    value_terms
+        `(options, *row) -> mpf`, the sum of the absolute terms of a loss of mixed signs; by default
+        the loss itself is the measure.
     differentiable
         The positional arguments with a derivative.
     edge
@@ -56,6 +59,7 @@ class Case:
     edge: tuple[int, ...] = ()
     counts: Callable[..., float] | None = None
     poison: float = float("nan")
+    value_terms: Callable[..., Any] | None = None
 
     def typed_options(self, dtype: type) -> dict[str, Any]:
         """Return the options with lists as arrays of a dtype."""

@@ -90,6 +90,6 @@ def log_factorial_slope(y: Array) -> Array:
 
 
 def log_factorial_curvature(y: Array) -> Array:
-    r"""Return $\psi'(y + 1) = \zeta(2, y + 1)$ to 4 $u$: a sum of positive terms, with no zero."""
+    r"""Return $\psi'(y + 1) = \zeta(2, y + 1)$ to 8 $u$: a sum of positive terms, with no zero."""
     result: Array = _special().zeta(2, y + 1)
     return result

@@ -22,12 +22,12 @@ def log_probabilities_and_probabilities(
 ) -> tuple[Array, ...]:
     """Return predictions, as logarithms, and targets above them.
 
-    The hard ones: nearly impossible answers, and float32 numbers next to each other.
+    The hard ones: nearly certain and nearly impossible answers, foreseen and not.
     """
     log_p = -1 - 3 * rng.standard_exponential(shape, dtype)
     targets: Array = 0.5 + rng.random(shape, dtype) / 2
-    log_p[:HARD_ROWS] = -1e-30, -1e4, -69, -0.5, -100, -3
-    targets[:HARD_ROWS] = 0.5, 1, 1e-29, 0.78, 1e-30, 0.05
+    log_p[:HARD_ROWS] = -1e-30, -1e4, -90, -0.5, -100, -6
+    targets[:HARD_ROWS] = 0.5, 1, 1e-20, 0.78, 1e-30, 0.05
     return log_p, targets
 
 

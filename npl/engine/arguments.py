@@ -151,6 +151,12 @@ def integer(loss: str, name: str, value: object) -> None:
         raise TypeError(f"{loss}: {name} is {value!r}; it must be an integer.")
 
 
+def flag(loss: str, name: str, value: object) -> None:
+    """Raise unless `value` is True or False, of Python or NumPy."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{loss}: {name} is {value!r}; it must be True or False.")
+
+
 def number(loss: str, name: str, value: object, interval: Interval) -> None:
     """Raise unless `value` is a real number inside the interval."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):

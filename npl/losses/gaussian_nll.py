@@ -15,6 +15,7 @@ from npl.engine.arguments import (
     Interval,
     Reduction,
     broadcast_shape,
+    flag,
     number,
     shape_mismatch,
 )
@@ -100,6 +101,7 @@ class GaussianNLLLoss(ElementwiseLoss):
 
     def __post_init__(self) -> None:
         self._check_options(None, None)
+        flag(self.name, "full", self.full)
         number(self.name, "eps", self.eps, _FROM_0)
 
     def __call__(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npl.engine.arguments import Array, Empty, Reduction
+from npl.engine.arguments import Array, Empty, Reduction, flag
 from npl.engine.elementwise import INPUT, Argument, ElementwiseLoss
 from npl.engine.reduction import warn_caller
 
@@ -92,6 +92,7 @@ class KLDivLoss(ElementwiseLoss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
+        flag(self.name, "log_target", self.log_target)
         is_chosen = size_average is None and reduce is None and self.normalizer is None
         if self.reduction == "mean" and is_chosen:
             warn_caller(_MEAN_WARNING)

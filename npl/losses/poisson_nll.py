@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npl import numerics
-from npl.engine.arguments import Array, Empty, Interval, Reduction, number
+from npl.engine.arguments import Array, Empty, Interval, Reduction, flag, number
 from npl.engine.elementwise import TARGET, Argument, ElementwiseLoss
 from npl.engine.loss import Terms
 
@@ -94,6 +94,8 @@ class PoissonNLLLoss(ElementwiseLoss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
+        flag(self.name, "log_input", self.log_input)
+        flag(self.name, "full", self.full)
         number(self.name, "eps", self.eps, _FROM_0)
 
     def __call__(
@@ -109,7 +111,8 @@ class PoissonNLLLoss(ElementwiseLoss):
         Parameters
         ----------
         log_input : array_like
-            Logarithms of the expected counts, or the counts themselves, of a float dtype and any shape.
+            Logarithms of the expected counts, or with `log_input=False` the counts themselves, not
+            negative (the loss of one below -eps is NaN), of a float dtype and any shape.
         target : array_like
             Counts, of the same shape, whole or not; axes of size 1 broadcast between arrays of as many
             axes, and a scalar against anything.

@@ -65,6 +65,27 @@ ROWS = [
         "PoissonNLLLoss: eps is -1.0; it must lie in [0, inf].",
     ),
     (
+        kl,
+        (X, X),
+        {"log_target": "yes"},
+        TypeError,
+        "KLDivLoss: log_target is 'yes'; it must be True or False.",
+    ),
+    (
+        F.poisson_nll_loss,
+        (ROW, ROW, "mean"),
+        {},
+        TypeError,
+        "PoissonNLLLoss: log_input is 'mean'; it must be True or False.",
+    ),
+    (
+        F.gaussian_nll_loss,
+        (ROW, ROW, 1.0, 1),
+        {},
+        TypeError,
+        "GaussianNLLLoss: full is 1; it must be True or False.",
+    ),
+    (
         F.poisson_nll_loss,
         (ROW, ROW),
         {"eps": "small"},

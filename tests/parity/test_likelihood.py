@@ -14,6 +14,8 @@ import torch.nn.functional as TF
 
 import npl
 import npl.functional as F
+from tests.support.cases import CASES
+from tests.support.exact import exact_row, relative_error
 from tests.test_torch_parity import DTYPES, assert_close, assert_parity, sweep
 
 INF = np.inf
@@ -241,3 +243,38 @@ def test_torch_takes_less_and_more() -> None:
     column, row = torch.zeros(3, 1), torch.zeros(3)
     assert TF.gaussian_nll_loss(column, row, 1.0, reduction="none").shape == (3, 3)
     assert TF.gaussian_nll_loss(x, y, torch.full((3, 2), torch.nan)).isnan()
+
+
+# ---------------------------------------------------------------------- nearly equal numbers
+
+
+def _steps(rng: np.random.Generator, near: np.ndarray) -> np.ndarray:
+    """Return float32 numbers a few steps, up to a hundred thousand, from the given ones."""
+    steps = 10 ** rng.uniform(0, 5, near.shape) * rng.choice([-1, 1], near.shape)
+    rounded = near.astype(np.float32)
+    return (rounded + np.round(steps) * np.spacing(rounded)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("kl_div-probabilities", lambda rng, y: (_steps(rng, np.log(y)), y)),
+        ("poisson_nll-log_input", lambda rng, y: (_steps(rng, np.log(y)), y)),
+        ("poisson_nll-rates", lambda rng, y: (_steps(rng, y), y)),
+        (
+            "gaussian_nll-eps",
+            lambda rng, y: (y, np.zeros_like(y), _steps(rng, y.astype(float) ** 2)),
+        ),
+    ],
+)
+def test_float32_keeps_all_digits_of_a_difference(name: str, make: Callable[..., Any]) -> None:
+    case = next(case for case in CASES if case.name == name)
+    rng = np.random.default_rng(23)
+    arguments = make(rng, rng.uniform(0.05, 4, 40).astype(np.float32))
+    losses = case.make(np.float32, reduction="none")(*arguments)
+    gradients = npl.grad(case.make(np.float32, reduction="sum"), case.differentiable)(*arguments)
+    for i, row in enumerate(zip(*arguments, strict=True)):
+        exact = exact_row(case, dict(case.options), row)
+        assert relative_error(losses[i], exact.value, abs(exact.value), np.float32) <= 1
+        for got, slope in zip(gradients, exact.gradient, strict=True):
+            assert relative_error(got[i], slope, abs(slope), np.float32) <= 1

@@ -29,24 +29,25 @@ def _distances(rng: np.random.Generator, dtype: type, n: int) -> tuple[Array, ..
 def _extreme_distances(dtype: type) -> tuple[Array, ...]:
     far = 1e38 if dtype == np.float32 else 1e308
     # Next to the margins 1 and 0.3, and targets that are neither 1 nor -1.
-    x = [
-        1 - 1e-7,
-        1 + 1e-6,
-        0.3 - 1e-16,
-        0.3 - 1e-7,
-        0,
-        1e-30,
-        -2,
-        far,
-        -far,
-        far,
-        INF,
-        INF,
-        0.5,
-        2,
-        0.2,
+    rows = [
+        (1 - 1e-7, -1),
+        (1 + 1e-6, -1),
+        (0.3 - 1e-16, -1),
+        (0.3 - 1e-7, -1),
+        (0.3 + 1e-7, -1),
+        (0, -1),
+        (1e-30, -1),
+        (-2, -1),
+        (far, -1),
+        (-far, -1),
+        (far, 1),
+        (INF, -1),
+        (INF, 1),
+        (0.5, 0),
+        (2, 0),
+        (0.2, 3),
     ]
-    y = [-1, -1, -1, -1, -1, -1, -1, -1, -1, 1, -1, 1, 0, 0, 3]
+    x, y = zip(*rows, strict=True)
     return np.array(x, dtype), np.array(y, dtype)
 
 

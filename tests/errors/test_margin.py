@@ -136,11 +136,12 @@ def test_classes_and_their_weights() -> None:
         ValueError,
         f"{name}: target has shape (4,); for input (3, 4) it must be (3, 4).",
     )
-    for weight in (np.ones(3), np.ones(1), np.ones((3, 4))):
+    for weight in (np.ones(3), np.ones((2, 3, 4))):
         raises(
             lambda w=weight: loss(ROWS, LABELS, w),
             ValueError,
-            f"{name}: weight has shape {weight.shape}; for 4 classes it must be (4,).",
+            f"{name}: weight has shape {weight.shape}; for input (3, 4) it must be broadcastable to "
+            "(3, 4).",
         )
     raises(
         lambda: loss(ROWS, LABELS, np.ones(4, complex)),

@@ -15,6 +15,7 @@ import npl
 import npl.adapters.torch.functional as AF
 import npl.functional as F
 from tests.test_torch_parity import DTYPES, REDUCTIONS, Array, assert_parity, sweep
+from tests.test_torch_samples import op_samples, plain, to_numpy
 
 N, C = 5, 3
 SHAPES = [(), (C,), (N, C), (N, 1), (2, N, C), (0,), (0, C), (N, 0)]
@@ -128,25 +129,29 @@ def test_margin_ranking_of_integer_targets_and_a_column_of_scores() -> None:
     )
 
 
-@pytest.mark.parametrize("weight", [None, (), (C,)], ids=str)
+WEIGHTS = {
+    "none": lambda shape: None,
+    "scalar": lambda shape: (),
+    "classes": lambda shape: shape[-1:],
+    "samples": lambda shape: (*shape[:-1], 1),
+    "elements": lambda shape: shape,
+}
+
+
 @pytest.mark.parametrize("hard", [True, False], ids=["hard", "soft"])
+@pytest.mark.parametrize("weight", WEIGHTS)
 @pytest.mark.parametrize("shape", CLASS_SHAPES, ids=str)
-def test_multilabel_soft_margin(
-    shape: tuple[int, ...], hard: bool, weight: tuple[int, ...] | None
-) -> None:
-    own = () if weight is None else (shape[-1],) if weight else ()
+def test_multilabel_soft_margin(shape: tuple[int, ...], weight: str, hard: bool) -> None:
+    own = WEIGHTS[weight](shape)
 
-    def make(dtype: type) -> tuple[Array, Array]:
-        target = np.random.default_rng(6).uniform(size=shape)
-        return scores(shape, 1, dtype), (target.round() if hard else target).astype(dtype)
+    def make(dtype: type) -> tuple[Array, ...]:
+        rng = np.random.default_rng(6)
+        target = rng.uniform(size=shape)
+        arrays = scores(shape, 1, dtype), (target.round() if hard else target).astype(dtype)
+        return arrays if own is None else (*arrays, np.asarray(rng.uniform(0.2, 3, own), dtype))
 
-    arrays = {"weight": lambda t: np.random.default_rng(2).uniform(0.25, 3, own).astype(t)}
-    sweep(
-        F.multilabel_soft_margin_loss,
-        TF.multilabel_soft_margin_loss,
-        make,
-        {} if weight is None else arrays,
-    )
+    # The gradient of the weight too.
+    sweep(F.multilabel_soft_margin_loss, TF.multilabel_soft_margin_loss, make)
 
 
 # ---------------------------------------------------------------------- docs/differences.md
@@ -226,10 +231,6 @@ def test_shapes_that_torch_takes_otherwise() -> None:
     with pytest.raises(ValueError, match="target has shape"):
         F.multilabel_soft_margin_loss(x, y)
     assert TF.multilabel_soft_margin_loss(torch.tensor(x), torch.tensor(y)) > 0
-    weight = np.ones((N, C))
-    with pytest.raises(ValueError, match="weight has shape"):
-        F.multilabel_soft_margin_loss(x, x, weight)
-    assert TF.multilabel_soft_margin_loss(*map(torch.tensor, (x, x, weight))) > 0
 
 
 def test_an_input_without_classes() -> None:
@@ -242,3 +243,36 @@ def test_an_input_without_classes() -> None:
             torch.tensor(x), torch.tensor(x), reduction=reduction
         )
         assert value.isnan()
+
+
+# ---------------------------------------------------------------------- torch's own samples
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hinge_embedding_loss",
+        "margin_ranking_loss",
+        "multilabel_soft_margin_loss",
+        "soft_margin_loss",
+    ],
+)
+def test_samples_of_torch(name: str, dtype: torch.dtype) -> None:
+    count = 0
+    constant_target = name in ("hinge_embedding_loss", "soft_margin_loss")
+    for sample in op_samples(name, dtype):
+        options = plain(sample.kwargs)
+        arrays = {k: to_numpy(v) for k, v in options.items()}
+        tensors = [t.detach() for t in (sample.input, *sample.args)]
+        held = tensors[1:] if constant_target else []
+        numbers = [t.numpy() for t in tensors]
+        held_numbers = numbers[1:] if constant_target else []
+        assert_parity(
+            lambda *a, k=arrays, h=held_numbers: getattr(F, name)(*a, *h, **k),
+            lambda *a, k=options, h=held: getattr(TF, name)(*a, *h, **k),
+            numbers[:1] if constant_target else numbers,
+            str(sample),
+        )
+        count += 1
+    assert count > 3

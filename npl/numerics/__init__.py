@@ -10,6 +10,7 @@ be nearly equal, unless the exact result is itself such a difference.
 from npl.numerics.exact_sums import two_product, two_sum
 from npl.numerics.logistic import (
     Logistic,
+    decay_of,
     logistic,
     logistic_losses,
     logistic_slopes,
@@ -38,6 +39,7 @@ __all__ = [
     "ShiftedExp",
     "SplitSoftmax",
     "centered",
+    "decay_of",
     "flat",
     "flat_index",
     "labelled_probabilities",

@@ -143,7 +143,8 @@ class SoftMarginLoss(ElementwiseLoss):
             s = numerics.logistic_slopes(parts, parts.below, parts.above)
             return numerics.zero_wins(factor, s)
         root = parts.below + parts.above * self._half_decay(error, parts)
-        return numerics.zero_wins(factor, root) * (root / (1 + parts.decay))
+        product: Array = numerics.zero_wins(factor, root) * (root / (1 + parts.decay))
+        return product
 
     def _half_decay(self, error: Array | None, parts: numerics.Logistic) -> Array:
         """Return the root of z, which has its digits also where z has lost them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,30 @@ def test_scores_whose_difference_leaves_the_range() -> None:
         x1, x2 = np.array([far, 1], dtype), np.array([-far, 0], dtype)
         losses = npl.MarginRankingLoss(reduction="none")(x1, x2, np.array([-0.25, -1], dtype))
         np.testing.assert_allclose(losses, [far / 2, 1], rtol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_side_of_a_margin_that_the_scores_nearly_make_up(dtype: type) -> None:
+    rng = np.random.default_rng(8)
+    margin = 0.7
+    for y in (1.0, -1.0, 0.83):
+        x2 = rng.normal(size=400).astype(dtype) * rng.choice([1e-9, 1e-3, 1, 30], 400).astype(dtype)
+        x1 = (x2 + margin / y).astype(dtype)
+        target = np.full(400, y, dtype)
+        loss = npl.MarginRankingLoss(margin, reduction="none")
+        losses, pullback = npl.vjp(loss, x1, x2, target)
+        gradient = pullback(np.ones_like(losses))[0]
+        exact = [
+            Fraction(margin) - Fraction(float(target[0])) * (Fraction(a) - Fraction(b))
+            for a, b in zip(x1.tolist(), x2.tolist(), strict=True)
+        ]
+        wanted = np.array([float(max(e, 0)) for e in exact])
+        np.testing.assert_allclose(losses, wanted, rtol=4 * np.finfo(dtype).eps)
+        np.testing.assert_array_equal(gradient, np.where(wanted > 0, -target, 0))
+
+
+def test_scores_so_close_that_the_loss_underflows_have_a_gradient() -> None:
+    x1, x2, y = np.array([0.0], F4), np.array([1e-30], F4), np.array([1e-30], F4)
+    value, gradient = npl.value_and_grad(npl.MarginRankingLoss())(x1, x2, y)
+    assert value == 0
+    np.testing.assert_array_equal(gradient, -y)

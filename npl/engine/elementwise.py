@@ -147,17 +147,17 @@ def paired_shape(loss: str, **arrays: Array) -> tuple[int, ...]:
     return shape
 
 
-def broadcast_weight(loss: str, name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Check a weight that broadcasts to the losses' shape by NumPy's rules, and return it as it is."""
+def broadcast_weight(
+    loss: str, name: str, value: ArrayLike, shape: tuple[int, ...], of: str = "losses of shape"
+) -> Array:
+    """Check a weight that broadcasts to a shape by NumPy's rules, and return it as it is."""
     weight = real_values(loss, name, value)
     try:
         fits = np.broadcast_shapes(weight.shape, shape) == shape
     except ValueError:
         fits = False
     if not fits:
-        raise shape_mismatch(
-            loss, name, weight.shape, f"losses of shape {shape}", f"broadcastable to {shape}"
-        )
+        raise shape_mismatch(loss, name, weight.shape, f"{of} {shape}", f"broadcastable to {shape}")
     return weight
 
 

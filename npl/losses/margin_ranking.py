@@ -53,8 +53,8 @@ class MarginRankingLoss(ElementwiseLoss):
     subgradient, and the one that is taken.
 
     **Accuracy.** A few ulp, also where the difference of the scores nearly makes up the margin: there
-    the sum is taken with the rounding errors of its terms. So it is known exactly on which side of the
-    kink it lies.
+    the sum is taken with the rounding errors of its terms. So, for targets of 1 and -1, it is known
+    exactly on which side of the kink it lies.
 
     References
     ----------
@@ -136,15 +136,22 @@ class MarginRankingLoss(ElementwiseLoss):
             if close.size:
                 short = short.astype(np.float64, copy=False)
                 short[close] = self._exactly(x1[close], x2[close], y[close], short[close])
-        return np.maximum(short, 0), (y, apart, short > 0)
+        active = short > 0
+        if self.margin == 0 and not short.all():
+            active |= np.sign(y) * np.sign(apart) < 0  # whose product has underflowed
+        return np.maximum(short, 0), (y, apart, active)
 
     def _exactly(self, x1: Array, x2: Array, y: Array, rounded: Array) -> Array:
         """Return m - y (x1 - x2), from terms that carry their rounding errors."""
         x1, x2, y = (np.asarray(a, np.float64) for a in (x1, x2, y))
-        apart, lost_apart = numerics.two_sum(x1, -x2)
-        product, lost_product = numerics.two_product(apart, y)
-        short, lost_short = numerics.two_sum(-product, self.margin)
-        exact = short + (lost_short - lost_product - y * lost_apart)
+        high, low = numerics.two_sum(x1, -x2)
+        product, lost_of_high = numerics.two_product(high, y)
+        correction, lost_of_low = numerics.two_product(low, y)
+        # Largest first: what these sums lose is summed last, where it is the smallest.
+        short, lost_1 = numerics.two_sum(-product, self.margin)
+        rest, lost_2 = numerics.two_sum(-lost_of_high, -correction)
+        short, lost_3 = numerics.two_sum(short, rest)
+        exact = short + (lost_1 + lost_2 + lost_3 - lost_of_low)
         return np.where(np.isfinite(exact), exact, rounded)
 
     def _slope(self, saved: Any, i: int) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from npl import numerics
 from npl.engine import Loss
 from npl.engine.arguments import Array, Empty, Reduction, floats, real_values, shape_mismatch
-from npl.engine.classes import class_weights
+from npl.engine.elementwise import broadcast_weight
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.scratch import scratch_like
@@ -26,15 +26,16 @@ _SMALL_DECAY = 1e-32  # of e^-|x|: with a weight, it may leave float32's range
 class MultiLabelSoftMarginLoss(Loss):
     r"""Binary cross entropy of logits, one per class, averaged over the classes of each sample.
 
-    With $\sigma(x) = 1/(1 + e^{-x})$, class weights $w$ and $C$ classes,
+    With $\sigma(x) = 1/(1 + e^{-x})$, weights $w$ and $C$ classes,
 
     $$\ell = -\frac{1}{C} \sum_c w_c \left( y_c \log \sigma(x_c) + (1 - y_c) \log \sigma(-x_c) \right).$$
 
     Parameters
     ----------
-    weight : array_like of shape (C,) or (), optional
-        Class weights $w$, ones by default. A class of weight 0 adds nothing to the value and gets a
-        zero gradient, whatever it holds; $C$ counts it.
+    weight : array_like, optional
+        $w$, ones by default; as a rule of shape (C,), one per class, and any other that broadcasts to
+        the input's shape by NumPy's rules, as a mask of which labels are known. An element of weight 0
+        adds nothing to the value and gets a zero gradient, whatever it holds; $C$ counts it.
     size_average, reduce : bool, optional
         Deprecated, as in torch: they override `reduction`, with a warning.
     reduction : {"mean", "sum", "none", "batchmean"}
@@ -55,6 +56,12 @@ class MultiLabelSoftMarginLoss(Loss):
 
     $$\frac{\partial^2 \ell}{\partial x_c^2} = \frac{w_c}{C} \sigma(x_c) \sigma(-x_c), \qquad
     \frac{\partial^2 \ell}{\partial x_c \partial y_c} = -\frac{w_c}{C},$$
+
+    With $\ell_c$ the loss of one class before it is weighted,
+
+    $$\frac{\partial \ell}{\partial w_c} = \frac{\ell_c}{C}, \qquad
+    \frac{\partial^2 \ell}{\partial x_c \partial w_c} = \frac{\sigma(x_c) - y_c}{C}, \qquad
+    \frac{\partial^2 \ell}{\partial y_c \partial w_c} = -\frac{x_c}{C},$$
 
     and the other second derivatives are 0: no class sees another.
 
@@ -119,13 +126,16 @@ class MultiLabelSoftMarginLoss(Loss):
         TypeError, ValueError
             For a wrong dtype, a wrong shape.
         """
-        return self._evaluate((input, target), sample_weight, normalizer)
+        operands = (input, target) if self.weight is None else (input, target, self.weight)
+        return self._evaluate(operands, sample_weight, normalizer)
 
     def losses_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the losses, not reduced: that of the input without its classes."""
         return tuple(shapes[0][:-1])
 
-    def _bind(self, input: Any, target: Any, *, sample_weight: ArrayLike | None) -> Terms:
+    def _bind(
+        self, input: Any, target: Any, weight: Any = None, *, sample_weight: ArrayLike | None
+    ) -> Terms:
         x = floats(self.name, "input", input)
         y = real_values(self.name, "target", target)
         if x.ndim == 0:
@@ -136,80 +146,84 @@ class MultiLabelSoftMarginLoss(Loss):
         if y.shape != x.shape:
             raise shape_mismatch(self.name, "target", y.shape, f"input {x.shape}", x.shape)
         *shape, classes = x.shape
-        if self.weight is not None and real_values(self.name, "weight", self.weight).ndim:
-            class_weights(self.name, self.weight, classes)
-        lead = tuple(shape) or (1,)
-        return Terms(
-            (Operand("input", x, lead, (x.ndim - 1,)), Operand("target", y, lead, (x.ndim - 1,))),
-            tuple(shape),
-            # The mean over no class is no number: such a sample counts for nothing.
-            counts=None if classes else np.zeros(lead),
-        )
+        lead, row = tuple(shape) or (1,), (x.ndim - 1,)
+        operands = [Operand("input", x, lead, row), Operand("target", y, lead, row)]
+        if weight is not None:
+            w = broadcast_weight(self.name, "weight", weight, x.shape, of="input")
+            operands.append(Operand("weight", w, lead, row, shape=x.shape))
+        # The mean over no class is no number: such a sample counts for nothing.
+        counts = None if classes else np.zeros(lead)
+        return Terms(tuple(operands), tuple(shape), counts=counts)
 
-    def _share(self, classes: int) -> Array:
-        """Return what the loss of each class is multiplied by, in float64, for its range."""
-        weight = 1.0 if self.weight is None else np.asarray(self.weight, np.float64)
-        return np.broadcast_to(weight / classes, (classes,))
-
-    def _forward(self, x: Array, y: Array) -> tuple[Array, Any]:
-        share = self._share(x.shape[1])
-        if not share.all():
-            x, y = x.copy("K"), y.copy("K")
-            x[:, share == 0] = y[:, share == 0] = 0  # whatever they held
+    def _forward(self, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Any]:
         parts = numerics.logistic(x)
-        far = x.dtype == np.float32 and not parts.smallest > _SMALL_DECAY
-        if far and self.weight is not None:
+        if w is not None and x.dtype == np.float32 and not parts.smallest > _SMALL_DECAY:
             # A weight multiplies what float32 has no digits of: float64 has the range.
-            x, y = x.astype(np.float64), y.astype(np.float64)
+            x, y, w = x.astype(np.float64), y.astype(np.float64), w.astype(np.float64)
             parts = numerics.logistic(x)
         near = np.subtract(parts.above, y, out=scratch_like(y))
         terms = numerics.logistic_losses(parts, near)
-        if self.weight is not None:
-            return (terms * share).sum(-1), (y, near, parts, share)
-        losses = terms.sum(-1, np.float64) / x.shape[1]
+        weighted = _weighted(terms, w)
+        losses = weighted.sum(-1, np.float64) / x.shape[1]
         if not np.isfinite(np.add.reduce(losses)):
-            losses = (terms * share).sum(-1)  # of terms so large that their sum leaves the range
-        return losses, (y, near, parts, share)
+            losses = (weighted / x.shape[1]).sum(-1)  # their sum may leave the range
+        return losses, (y, w, near, parts, terms)
 
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
-        y, near, parts, share = saved
-        along_x, along_y = out
+        y, w, near, parts, terms = saved
+        along_x, along_y, along_w = out if len(out) == 3 else (*out, None)
+        share = (c / parts.x.shape[1])[:, None]
         if along_x is not None:
-            far = np.subtract(parts.below, y, out=scratch_like(y))
-            slopes = numerics.logistic_slopes(parts, near, far)
-            self._scale(slopes, c, share, out=along_x)
+            np.multiply(_weighted(_slopes(y, near, parts), w), share, out=along_x)
         if along_y is not None:
-            self._scale(-parts.x, c, share, out=along_y)
+            np.multiply(_weighted(parts.x, w), -share, out=along_y)
+        if along_w is not None:
+            np.multiply(terms, share, out=along_w)
 
     def _hvp(
         self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
     ) -> None:
-        _, _, parts, share = saved
-        v_x, v_y = v
-        along_x, along_y = out
-        if along_x is not None:
-            product = np.zeros_like(parts.x)
-            if v_x is not None:
-                product += numerics.zero_wins(_curvature(parts), v_x)
-            if v_y is not None:
-                product -= v_y
-            self._scale(product, c, share, out=along_x)
-        if along_y is not None:
-            self._scale(-(np.zeros_like(parts.x) if v_x is None else v_x), c, share, out=along_y)
+        y, w, near, parts, _ = saved
+        v_x, v_y, v_w = v if len(v) == 3 else (*v, None)
+        along_x, along_y, along_w = out if len(out) == 3 else (*out, None)
+        ones = np.ones_like(parts.x)
+        xx, xy = _weighted(_curvature(parts), w), -_weighted(ones, w)
+        xw, yw = _slopes(y, near, parts), -parts.x
+        for along, row in (
+            (along_x, ((v_x, xx), (v_y, xy), (v_w, xw))),
+            (along_y, ((v_x, xy), (v_w, yw))),
+            (along_w, ((v_x, xw), (v_y, yw))),
+        ):
+            if along is not None:
+                product = np.zeros_like(parts.x)
+                for vector, second in row:
+                    if vector is not None:
+                        product += numerics.zero_wins(second, vector)
+                np.multiply(product, (c / parts.x.shape[1])[:, None], out=along)
 
     def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
-        if which == 1:
-            out.fill(0)  # the loss is linear in the target
+        if which > 0:
+            out.fill(0)  # the loss is linear in the target and in the weight
             return
-        _, (_, _, parts, share) = self._forward(*operands)
-        self._scale(_curvature(parts), c, share, out=out)
+        _, (_, w, _, parts, _) = self._forward(*operands)
+        share = (c / parts.x.shape[1])[:, None]
+        np.multiply(_weighted(_curvature(parts), w), share, out=out)
 
-    def _scale(self, rows: Array, c: Array, share: Array, *, out: Array) -> None:
-        """Multiply rows by a coefficient each, and their elements by a class's share each."""
-        if self.weight is None:
-            np.multiply(rows, (c / len(share))[:, None], out=out)
-        else:
-            np.multiply(rows, np.multiply.outer(c, share), out=out)
+
+def _weighted(rows: Array, w: Array | None) -> Array:
+    """Return weighted rows: 0 where the weight is, whatever they hold there."""
+    if w is None:
+        return rows
+    weighted = np.multiply(rows, w)
+    if not np.isfinite(np.add.reduce(weighted, None)):
+        weighted[w == 0] = 0
+    return weighted
+
+
+def _slopes(y: Array, near: Array, parts: numerics.Logistic) -> Array:
+    """Return sigma(x) - y."""
+    far = np.subtract(parts.below, y, out=scratch_like(y))
+    return numerics.logistic_slopes(parts, near, far)
 
 
 def _curvature(parts: numerics.Logistic) -> Array:

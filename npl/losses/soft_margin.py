@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike
 from npl import numerics
 from npl.engine.arguments import Array, Empty, Reduction
 from npl.engine.elementwise import ElementwiseLoss
+from npl.engine.scratch import scratch_like
 
 __all__ = ["SoftMarginLoss", "soft_margin_loss"]
-
-_SMALL_DECAY = 1e-32  # of e^-|xy|: what multiplies it may leave float32's range
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,32 +110,47 @@ class SoftMarginLoss(ElementwiseLoss):
         return self._evaluate((input, target), sample_weight, normalizer)
 
     def _forward(self, x: Array, y: Array) -> tuple[Array, Any]:
-        if (np.abs(y) == 1).all():
-            parts = numerics.logistic(x * y)
-            if x.dtype == np.float32 and not parts.smallest > _SMALL_DECAY:
-                x = x.astype(np.float64)
-                parts = numerics.logistic(x * y)
-        elif x.dtype == np.float32:
-            x, y = x.astype(np.float64), y.astype(np.float64)  # their product is exact
-            parts = numerics.logistic(numerics.zero_wins(x, y))
+        error = None
+        if (np.abs(y, out=scratch_like(y)) == 1).all():
+            product = np.multiply(x, y, out=scratch_like(x))
         else:
-            _, error = numerics.two_product(x, y)
-            parts = numerics.logistic(numerics.zero_wins(x, y), error)
-        return numerics.softplus_minus(parts), (x, y, parts)
+            if x.dtype == np.float32:
+                x, y = x.astype(np.float64), y.astype(np.float64)  # their product is exact
+            else:
+                _, error = numerics.two_product(x, y)
+            product = numerics.zero_wins(x, y)
+        parts = numerics.logistic(product, error)
+        return numerics.softplus_minus(parts), (x, y, error, parts)
 
     def _slope(self, saved: Any, i: int) -> Array:
-        x, y, parts = saved
-        _, s = numerics.sigmoids(parts)
-        return numerics.zero_wins(-y if i == 0 else -x, s)
+        x, y, error, parts = saved
+        return self._times_s(-y if i == 0 else -x, error, parts)
 
     def _curvature(self, saved: Any, i: int, j: int) -> Array:
-        x, y, parts = saved
-        rest, s = numerics.sigmoids(parts)
+        x, y, error, parts = saved
         if i != j:
-            return numerics.zero_wins(s, numerics.zero_wins(parts.x, rest) - 1)
-        other = y if i == 0 else x
-        # One factor after the other: the square alone may leave the range.
-        return numerics.zero_wins(other, numerics.zero_wins(other, s * rest))
+            rest, _ = numerics.sigmoids(parts)
+            return self._times_s(numerics.zero_wins(parts.x, rest) - 1, error, parts)
+        # s (1 - s) is z / (1 + z)^2. The root of all: no factor leaves the range if the whole does not.
+        root = self._half_decay(error, parts) / (1 + parts.decay)
+        root = numerics.zero_wins(y if i == 0 else x, root)
+        second: Array = np.square(root, out=root)
+        return second
+
+    def _times_s(self, factor: Array, error: Array | None, parts: numerics.Logistic) -> Array:
+        """Return factor · s, also where s underflows and the product does not."""
+        if parts.is_normal:
+            s = numerics.logistic_slopes(parts, parts.below, parts.above)
+            return numerics.zero_wins(factor, s)
+        root = parts.below + parts.above * self._half_decay(error, parts)
+        product: Array = numerics.zero_wins(factor, root) * (root / (1 + parts.decay))
+        return product
+
+    def _half_decay(self, error: Array | None, parts: numerics.Logistic) -> Array:
+        """Return the root of z, which has its digits also where z has lost them."""
+        if parts.is_normal:
+            return np.sqrt(parts.decay)
+        return numerics.decay_of(parts.x / 2, None if error is None else error / 2)
 
 
 def soft_margin_loss(

@@ -22,6 +22,7 @@ from npl.numerics.forward_backward import (
 from npl.numerics.linear import Layers, linear
 from npl.numerics.logistic import (
     Logistic,
+    decay_of,
     logistic,
     logistic_losses,
     logistic_slopes,
@@ -72,6 +73,7 @@ __all__ = [
     "angles",
     "centered",
     "covariance_product",
+    "decay_of",
     "flat",
     "flat_index",
     "hinge_slope",

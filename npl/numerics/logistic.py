@@ -25,6 +25,11 @@ class Logistic(NamedTuple):
     below: Array  # the other way round: sigma(-x) = (below + above z) / (1 + z)
     smallest: float  # the smallest z: 0 where |x| underflows it, or is infinite; NaN for a NaN
 
+    @property
+    def is_normal(self) -> bool:
+        """Whether every $z$ has all the digits of its dtype, none of them below its normal range."""
+        return self.smallest >= float(np.finfo(self.decay.dtype).smallest_normal)
+
 
 def logistic(x: Array, error: Array | None = None) -> Logistic:
     r"""Return what the logistic function and its logarithm are made of, without a cancellation.
@@ -34,14 +39,9 @@ def logistic(x: Array, error: Array | None = None) -> Logistic:
     The sign of $x$ comes as numbers 0 and 1: sums with them cost a tenth of a masked copy, and are
     exact.
 
-    An `error` is what rounding took from `x`: $z$ is that of their sum. It is below $u |x|$, so
-    $e^{\mp error}$ is $1 \mp error$ to $u^2 x^2$.
+    An `error` is what rounding took from `x`: $z$ is that of their sum (see `decay_of`).
     """
-    decay = np.abs(x, out=scratch_like(x))
-    np.negative(decay, out=decay)
-    np.exp(decay, out=decay)
-    if error is not None:
-        decay -= decay * (np.sign(x) * error)
+    decay = decay_of(x, error)
     smallest = float(np.minimum.reduce(decay, None))
     log1p = np.log1p(decay, out=scratch_like(x))
     above = np.greater_equal(x, 0, out=scratch_like(x))
@@ -49,10 +49,23 @@ def logistic(x: Array, error: Array | None = None) -> Logistic:
     return Logistic(x, decay, log1p, above, below, smallest)
 
 
+def decay_of(x: Array, error: Array | None = None) -> Array:
+    r"""Return $e^{-|x + error|}$, where `error` is what rounding took from `x`.
+
+    It is below $u |x|$, so $e^{\mp error}$ is $1 \mp error$ to $u^2 x^2$.
+    """
+    decay = np.abs(x, out=scratch_like(x))
+    np.negative(decay, out=decay)
+    np.exp(decay, out=decay)
+    if error is not None:
+        decay -= decay * (np.sign(x) * error)
+    return decay
+
+
 def softplus_minus(parts: Logistic) -> Array:
     r"""Return $\log(1 + e^{-x})$, to a few $u$: a sum of two terms of one sign."""
-    softplus: Array = parts.log1p - np.minimum(parts.x, 0)
-    return softplus
+    softplus = np.minimum(parts.x, 0, out=scratch_like(parts.x))
+    return np.subtract(parts.log1p, softplus, out=softplus)
 
 
 def sigmoids(parts: Logistic) -> tuple[Array, Array]:

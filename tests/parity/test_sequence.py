@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: values and gradients as torch has them, in all forms of arguments."""
+"""Connectionist temporal classification: values and gradients as torch has them, in all forms."""
 
 from __future__ import annotations
 

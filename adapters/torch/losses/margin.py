@@ -106,12 +106,12 @@ def multilabel_soft_margin_loss(
     """Return the binary cross entropy of logits, averaged over the classes of each sample.
 
     A drop-in for `torch.nn.functional.multilabel_soft_margin_loss`; see `npl.MultiLabelSoftMarginLoss` for
-    the formula, shapes and derivatives. Gradients flow to `input` and `target`.
+    the formula, shapes and derivatives. Gradients flow to `input`, `target` and `weight`.
     """
     return evaluate(
         npl.MultiLabelSoftMarginLoss,
-        {"input": input, "target": target},
-        {"weight": weight, "sample_weight": sample_weight, "normalizer": normalizer},
+        {"input": input, "target": target, "weight": weight},
+        {"sample_weight": sample_weight, "normalizer": normalizer},
         reduction=legacy_reduction(size_average, reduce, reduction),
         empty=empty,
     )
@@ -258,7 +258,7 @@ class MultiLabelSoftMarginLoss(Options, nn.MultiLabelSoftMarginLoss):
     """Binary cross entropy of logits, one per class, averaged over the classes of each sample.
 
     A drop-in for `torch.nn.MultiLabelSoftMarginLoss`, computed by `npl.MultiLabelSoftMarginLoss`, which see
-    for the formula, shapes and derivatives. Gradients flow to `input` and `target`.
+    for the formula, shapes and derivatives. Gradients flow to `input`, `target` and `weight`.
 
     Parameters
     ----------

@@ -28,9 +28,14 @@ ROWS = {
     ),
     "multilabel-soft-margin": Case(
         "multilabel_soft_margin_loss",
+        lambda: {"input": logits(3, 4), "target": probabilities(3, 4), "weight": weights(4)},
+        ("input", "target", "weight"),
+    ),
+    "multilabel-soft-margin-masked": Case(
+        "multilabel_soft_margin_loss",
         lambda: {"input": logits(3, 4), "target": probabilities(3, 4)},
         ("input", "target"),
-        lambda: {"weight": weights(4)},
+        lambda: {"weight": weights(3, 4) - 0.75},
     ),
     "multilabel-soft-margin-unbatched": Case(
         "multilabel_soft_margin_loss",

@@ -29,24 +29,25 @@ def _distances(rng: np.random.Generator, dtype: type, n: int) -> tuple[Array, ..
 def _extreme_distances(dtype: type) -> tuple[Array, ...]:
     far = 1e38 if dtype == np.float32 else 1e308
     # Next to the margins 1 and 0.3, and targets that are neither 1 nor -1.
-    x = [
-        1 - 1e-7,
-        1 + 1e-6,
-        0.3 - 1e-16,
-        0.3 - 1e-7,
-        0,
-        1e-30,
-        -2,
-        far,
-        -far,
-        far,
-        INF,
-        INF,
-        0.5,
-        2,
-        0.2,
+    rows = [
+        (1 - 1e-7, -1),
+        (1 + 1e-6, -1),
+        (0.3 - 1e-16, -1),
+        (0.3 - 1e-7, -1),
+        (0.3 + 1e-7, -1),
+        (0, -1),
+        (1e-30, -1),
+        (-2, -1),
+        (far, -1),
+        (-far, -1),
+        (far, 1),
+        (INF, -1),
+        (INF, 1),
+        (0.5, 0),
+        (2, 0),
+        (0.2, 3),
     ]
-    y = [-1, -1, -1, -1, -1, -1, -1, -1, -1, 1, -1, 1, 0, 0, 3]
+    x, y = zip(*rows, strict=True)
     return np.array(x, dtype), np.array(y, dtype)
 
 
@@ -60,14 +61,30 @@ def _scores_soft(rng: np.random.Generator, dtype: type, n: int) -> tuple[Array, 
 
 def _extreme_scores(dtype: type) -> tuple[Array, ...]:
     far = 80.0 if dtype == np.float32 else 700.0
-    x = [far, -far, far, -far, 20, -20, 100, -100, 0, 1e-30, -1e-30, 1e4, -1e4]
-    y = [1, -1, -1, 1, 1, -1, 1, -1, 1, -1, 1, -1, 1]
+    gone = 98.0 if dtype == np.float32 else 735.0  # exp(-gone) is subnormal
+    x = [far, -far, far, -far, 20, -20, 100, -100, 0, 1e-30, -1e-30, 1e4, -1e4, gone, -gone]
+    y = [1, -1, -1, 1, 1, -1, 1, -1, 1, -1, 1, -1, 1, 1, 1]
     return np.array(x, dtype), np.array(y, dtype)
 
 
 def _extreme_scores_soft(dtype: type) -> tuple[Array, ...]:
-    x = [333.3, -50.1, 71.7, 1e-30, 1e20, 1e-20, 0.1, 3.7, 0, 25.5, -300.3]
-    y = [0.21, -1.37, 1.1, 0.3, 3e-19, 7e20, 0.7, 0, 1.5, -0.4, 2.1]
+    huge = 1e30 if dtype == np.float32 else 1e150
+    rows = [
+        (333.3, 0.21),
+        (-50.1, -1.37),
+        (71.7, 1.1),
+        (1e-30, 0.3),
+        (1e20, 3e-19),
+        (1e-20, 7e20),
+        (0.1, 0.7),
+        (3.7, 0),
+        (0, 1.5),
+        (25.5, -0.4),
+        (-300.3, 2.1),
+        (730.1, 1.01),
+        (huge, 720.3 / huge),
+    ]
+    x, y = zip(*rows, strict=True)
     return np.array(x, dtype), np.array(y, dtype)
 
 

@@ -1,0 +1,165 @@
+"""What the margin losses refuse, and the whole text that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import npl
+import npl.functional as F
+
+X, Y = np.zeros(3), np.array([1.0, -1.0, 1.0])
+ROWS, LABELS = np.zeros((3, 4)), np.ones((3, 4))
+ONLY_FLOATS = "it must be float16, float32 or float64. Did you mean"
+REALS = "it must be float16, float32, float64, an integer or a boolean."
+FUNCTIONS = {
+    "HingeEmbeddingLoss": F.hinge_embedding_loss,
+    "SoftMarginLoss": F.soft_margin_loss,
+    "MultiLabelSoftMarginLoss": F.multilabel_soft_margin_loss,
+}
+PAIRS = [pytest.param(name, function, id=name) for name, function in FUNCTIONS.items()]
+
+
+def raises(call: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(("name", "function"), PAIRS)
+def test_dtypes(name: str, function: Any) -> None:
+    raises(
+        lambda: function(np.zeros(3, int), Y),
+        TypeError,
+        f"{name}: input has dtype int64; {ONLY_FLOATS} input.astype(np.float64)?",
+    )
+    raises(
+        lambda: function(X, Y.astype(complex)),
+        TypeError,
+        f"{name}: target has dtype complex128; {REALS}",
+    )
+
+
+@pytest.mark.parametrize(("name", "function"), PAIRS)
+def test_shapes(name: str, function: Any) -> None:
+    raises(
+        lambda: function(X, Y[:, None]),
+        ValueError,
+        f"{name}: target has shape (3, 1); for input (3,) it must be (3,). Did you mean target[:, 0]?",
+    )
+    raises(
+        lambda: function(X[:, None], Y),
+        ValueError,
+        f"{name}: target has shape (3,); for input (3, 1) it must be (3, 1). "
+        "Did you mean target[:, None]?",
+    )
+    raises(
+        lambda: function(X, np.ones(4)),
+        ValueError,
+        f"{name}: target has shape (4,); for input (3,) it must be (3,).",
+    )
+
+
+def test_margin_ranking() -> None:
+    for i, name in enumerate(("input1", "input2")):
+        arguments = [X, X, Y]
+        arguments[i] = np.zeros(3, int)
+        raises(
+            lambda a=arguments: F.margin_ranking_loss(*a),
+            TypeError,
+            f"MarginRankingLoss: {name} has dtype int64; {ONLY_FLOATS} {name}.astype(np.float64)?",
+        )
+    raises(
+        lambda: F.margin_ranking_loss(X, X[:, None], Y),
+        ValueError,
+        "MarginRankingLoss: input2 has shape (3, 1); for input1 (3,) it must be (3,). "
+        "Did you mean input2[:, 0]?",
+    )
+    raises(
+        lambda: F.margin_ranking_loss(X, X, np.ones(4)),
+        ValueError,
+        "MarginRankingLoss: target has shape (4,); for input1 (3,) it must be (3,).",
+    )
+
+
+@pytest.mark.parametrize("loss", [npl.HingeEmbeddingLoss, npl.MarginRankingLoss])
+def test_margins(loss: Any) -> None:
+    name = loss.__name__
+    for margin in (None, "1", True, np.ones(2)):
+        raises(
+            lambda m=margin: loss(m),
+            TypeError,
+            f"{name}: margin is {margin!r}; it must be a number in [-inf, inf].",
+        )
+    raises(
+        lambda: loss(float("nan")),
+        ValueError,
+        f"{name}: margin is nan; it must lie in [-inf, inf].",
+    )
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        npl.HingeEmbeddingLoss,
+        npl.MarginRankingLoss,
+        npl.MultiLabelSoftMarginLoss,
+        npl.SoftMarginLoss,
+    ],
+)
+def test_shared_options(loss: Any) -> None:
+    name = loss.__name__
+    raises(
+        lambda: loss(reduction="avg"),
+        ValueError,
+        f"{name}: reduction is 'avg'; it must be one of 'none', 'mean', 'sum', 'batchmean'.",
+    )
+    raises(
+        lambda: loss(empty="0"),
+        ValueError,
+        f"{name}: empty is '0'; it must be one of 'nan', 'zero', 'raise'.",
+    )
+
+
+def test_classes_and_their_weights() -> None:
+    name, loss = "MultiLabelSoftMarginLoss", F.multilabel_soft_margin_loss
+    raises(
+        lambda: loss(np.array(0.0), np.array(1.0)),
+        ValueError,
+        f"{name}: input has shape (); it must be (C,), (N, C) or (..., C). Did you mean input[None]?",
+    )
+    raises(
+        lambda: loss(ROWS, LABELS[0]),
+        ValueError,
+        f"{name}: target has shape (4,); for input (3, 4) it must be (3, 4).",
+    )
+    for weight in (np.ones(3), np.ones((2, 3, 4))):
+        raises(
+            lambda w=weight: loss(ROWS, LABELS, w),
+            ValueError,
+            f"{name}: weight has shape {weight.shape}; for input (3, 4) it must be broadcastable to "
+            "(3, 4).",
+        )
+    raises(
+        lambda: loss(ROWS, LABELS, np.ones(4, complex)),
+        TypeError,
+        f"{name}: weight has dtype complex128; {REALS}",
+    )
+    raises(
+        lambda: loss(ROWS, LABELS, sample_weight=np.ones(4)),
+        ValueError,
+        f"{name}: sample_weight has shape (4,); for losses of shape (3,) it must be a scalar or have "
+        "shape (3,).",
+    )
+
+
+def test_the_target_of_hinge_embedding_has_no_derivative() -> None:
+    raises(
+        lambda: npl.grad(npl.HingeEmbeddingLoss(), 1)(X, Y),
+        TypeError,
+        "grad: argument 1 is the target of HingeEmbeddingLoss, of dtype float64, which has no "
+        "derivative. Differentiate a float argument.",
+    )

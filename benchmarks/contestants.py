@@ -116,7 +116,7 @@ class Transfers:
 
 def contestants_of(case: Case, arrays: tuple[Array, ...], device: str) -> dict[str, Contestant]:
     """Return the contestants by name, torch last."""
-    adapter = OnTensors(getattr(adapter_functional, case.name), arrays, device)
+    adapter = OnTensors(case.adapter or getattr(adapter_functional, case.name), arrays, device)
     torch_itself = OnTensors(case.torch, arrays, device)
     if device == "cuda":
         return {"adapter": adapter, "transfers": Transfers(arrays), "torch": torch_itself}

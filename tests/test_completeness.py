@@ -32,7 +32,13 @@ TESTED_APART: dict[str, str] = {
 # of them, which are built in and show none.
 UNREDUCED = {
     "cosine_similarity": [("x1", EMPTY), ("x2", EMPTY), ("dim", 1), ("eps", 1e-8)],
-    "pairwise_distance": [("x1", EMPTY), ("x2", EMPTY), ("p", 2.0), ("eps", 1e-6), ("keepdim", False)],
+    "pairwise_distance": [
+        ("x1", EMPTY),
+        ("x2", EMPTY),
+        ("p", 2.0),
+        ("eps", 1e-6),
+        ("keepdim", False),
+    ],
 }
 UNREDUCED_CLASSES = {"CosineSimilarity", "PairwiseDistance"}
 

@@ -104,7 +104,9 @@ def test_a_loss_is_a_value(case: Case) -> None:
         assert other(*arguments) == loss(*arguments)
     with pytest.raises(dataclasses.FrozenInstanceError):
         loss.reduction = "sum"
-    rebuilt = eval(repr(loss), {**vars(npl), loss.name: case.loss, "array": np.array, "inf": np.inf})
+    rebuilt = eval(
+        repr(loss), {**vars(npl), loss.name: case.loss, "array": np.array, "inf": np.inf}
+    )
     assert rebuilt(*arguments) == loss(*arguments)
     assert repr(rebuilt) == repr(loss)
 

@@ -39,6 +39,8 @@ class Case:
         hard ones.
     exact : callable
         `(*row) -> (loss, gradient)` of one row of the inputs, in mpmath's numbers.
+    adapter : callable, optional
+        The function on tensors by NPL, where it is not the one of that name as it stands.
     """
 
     name: str
@@ -48,3 +50,4 @@ class Case:
     sizes: tuple[Shape, ...]
     inputs: Callable[[np.random.Generator, Shape, type[Any]], tuple[Array, ...]]
     exact: Callable[..., tuple[Any, Array]]
+    adapter: Callable[..., Any] | None = None

@@ -32,7 +32,10 @@ SWEEPS: dict[str, Sweep] = {
         },
     ),
     "CosineSimilarity": Sweep(
-        "cosine_similarity", f"{AXIS}, against (1, 0)", span(-3, 3), {"cosine": Curve(_against((1, 0)))}
+        "cosine_similarity",
+        f"{AXIS}, against (1, 0)",
+        span(-3, 3),
+        {"cosine": Curve(_against((1, 0)))},
     ),
     "CosineEmbeddingLoss": Sweep(
         "cosine_embedding_loss",

@@ -104,9 +104,7 @@ class Cosines(NamedTuple):
             product = np.zeros_like(units[which])
             other, own, r = turned[1 - which], turned[which], relative[which]
             if other is not None:
-                product += np.where(
-                    held[which], numerics.project_out(units[which], other), other
-                )
+                product += np.where(held[which], numerics.project_out(units[which], other), other)
             if own is not None and r is not None:
                 slope = self.slope(which)
                 bent = value * own + _dot(slope, r) * units[which] + _dot(units[which], r) * slope

@@ -12,14 +12,15 @@ from npl.engine.arguments import Array
 def check_triplet(loss: str, arrays: dict[str, Array]) -> None:
     """Raise unless the three arrays have as many axes, and vectors of one size along the last."""
     shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-    axes = {array.ndim for array in arrays.values()}
-    if len(axes) > 1 or 0 in axes:
+    if len({array.ndim for array in arrays.values()}) > 1:
         raise ValueError(
             f"{loss}: {shapes}: they must have the same number of axes, of which the last one is that of "
             "the vectors' elements."
         )
-    if len({array.shape[-1] for array in arrays.values()}) > 1:
-        raise ValueError(f"{loss}: {shapes}: the vectors, along the last axis, must be of one size.")
+    if len({array.shape[-1:] for array in arrays.values()}) > 1:
+        raise ValueError(
+            f"{loss}: {shapes}: the vectors, along the last axis, must be of one size."
+        )
 
 
 def hinge(near: Array, far: Array, margin: float) -> Array:
@@ -28,9 +29,7 @@ def hinge(near: Array, far: Array, margin: float) -> Array:
     return excess
 
 
-def shares_of_a_tie(
-    near: Sequence[Array], far: Sequence[Array], swapped: Sequence[Array]
-) -> Array:
+def shares_of_a_tie(near: Sequence[Array], far: Sequence[Array], swapped: Sequence[Array]) -> Array:
     r"""Return what the unswapped distance counts for where both are equal, in [0, 1].
 
     Each distance comes with its slopes, one row per triplet, in its two arguments: anchor and positive,

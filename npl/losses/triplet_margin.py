@@ -187,7 +187,11 @@ class TripletMarginLoss(Loss):
     def _slopes(self, saved: _Triplet) -> tuple[Array, Array, Array | None]:
         """Return the slopes of the three distances: positive, negative, swapped."""
         swapped = None if saved.swapped is None else numerics.norm_slope(saved.swapped)
-        return numerics.norm_slope(saved.to_positive), numerics.norm_slope(saved.to_negative), swapped
+        return (
+            numerics.norm_slope(saved.to_positive),
+            numerics.norm_slope(saved.to_negative),
+            swapped,
+        )
 
     def _shares(self, saved: _Triplet, slopes: tuple[Array, Array, Array | None]) -> Array:
         """Return what the distance from the anchor to the negative counts for: 1, or 0 if swapped."""

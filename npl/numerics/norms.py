@@ -40,7 +40,11 @@ def shifted_difference(a: Array, b: Array, eps: float) -> Array:
     shifted: Array = difference + eps
     near = np.abs(shifted) < 0.5 * abs(eps)
     if near.any():
-        big, small, rounded = a[near].astype(np.float64), b[near].astype(np.float64), difference[near]
+        big, small, rounded = (
+            a[near].astype(np.float64),
+            b[near].astype(np.float64),
+            difference[near],
+        )
         arrived = rounded - big
         lost = (big - (rounded - arrived)) - (small + arrived)
         shifted[near] += lost  # rounded + eps is exact there, as both are within a factor of 2

@@ -36,6 +36,9 @@ def test_class_and_function_are_one(dtype: type) -> None:
     ("one", "two"),
     [
         ((3,), (3,)),
+        ((), ()),
+        ((), (3,)),
+        ((3,), (1, 3)),
         ((5, 3), (3,)),
         ((3,), (5, 3)),
         ((5, 1, 3), (4, 3)),
@@ -50,12 +53,17 @@ def test_they_broadcast_and_gradients_are_summed_back(one, two) -> None:
     for loss in (npl.PairwiseDistance(), npl.CosineSimilarity(dim=-1)):
         value = loss(x, y)
         assert value.shape == loss.losses_shape(one, two) == full[:-1]
+        full = full or (1,)
         wide = np.broadcast_to(x, full).copy(), np.broadcast_to(y, full).copy()
         np.testing.assert_array_equal(value, loss(*wide))
-        for own, part, gradient in zip(pullback(loss, x, y), pullback(loss, *wide), (x, y), strict=True):
+        for own, part, gradient in zip(
+            pullback(loss, x, y), pullback(loss, *wide), (x, y), strict=True
+        ):
             added = part.sum(tuple(range(len(full) - gradient.ndim)))
             axes = tuple(i for i, n in enumerate(gradient.shape) if n == 1 and added.shape[i] != 1)
-            np.testing.assert_allclose(own, added.sum(axes, keepdims=True) if axes else added, atol=1e-15)
+            np.testing.assert_allclose(
+                own, added.sum(axes, keepdims=True) if axes else added, atol=1e-15
+            )
 
 
 @pytest.mark.parametrize("dim", [0, 1, 2, -1, -2, -3])
@@ -146,7 +154,10 @@ def test_cosines_stay_inside(dtype: type) -> None:
 
 def test_a_zero_vector() -> None:
     x, y = np.zeros((1, 2)), np.array([[3.0, 4.0]])
-    for loss in (npl.CosineSimilarity(eps=0), npl.CosineEmbeddingLoss(margin=-0.5, reduction="none")):
+    for loss in (
+        npl.CosineSimilarity(eps=0),
+        npl.CosineEmbeddingLoss(margin=-0.5, reduction="none"),
+    ):
         more = () if isinstance(loss, npl.CosineSimilarity) else (np.array([-1]),)
         assert loss(x, y, *more) == (0.5 if more else 0)
         for gradient in pullback(loss, x, y, *more)[:2]:
@@ -185,24 +196,27 @@ def test_a_triplet_at_its_margin() -> None:
     a, p, n = np.zeros((1, 2)), np.array([[3.0, 4.0]]), np.array([[0.0, 6.0]])
     loss = npl.TripletMarginLoss(eps=0, reduction="none")
     assert loss(a, p, n) == 0
-    for result in (*pullback(loss, a, p, n), *npl.hvp(loss, (a, p, n), (p, n, p), cotangent=np.ones(1))):
+    for result in (
+        *pullback(loss, a, p, n),
+        *npl.hvp(loss, (a, p, n), (p, n, p), cotangent=np.ones(1)),
+    ):
         np.testing.assert_array_equal(result, np.zeros((1, 2)))
 
 
 @pytest.mark.parametrize(
     "loss",
     [
-        npl.TripletMarginLoss(margin=9.0, eps=0, swap=True, reduction="sum"),
+        npl.TripletMarginLoss(margin=9.0, p=1, eps=0, swap=True, reduction="sum"),
         npl.TripletMarginWithDistanceLoss(
-            distance_function=npl.PairwiseDistance(eps=0), margin=9.0, swap=True, reduction="sum"
+            distance_function=npl.PairwiseDistance(1, 0), margin=9.0, swap=True, reduction="sum"
         ),
     ],
     ids=lambda loss: loss.name,
 )
 def test_a_tie_of_swap_has_the_subgradient_of_least_norm(loss: npl.Loss) -> None:
-    a, p, n = np.array([[0.0, 0.0]]), np.array([[4.0, 0.0]]), np.array([[2.0, 1.5]])
+    a, p, n = np.array([[0.0, 0.0]]), np.array([[2.0, 4.0]]), np.array([[3.0, 1.0]])
     got = np.concatenate(npl.grad(loss, (0, 1, 2))(a, p, n), -1)[0]
-    near, far, swapped = np.array([-1, 0]), np.array([-0.8, -0.6]), np.array([0.8, -0.6])
+    near, far, swapped = np.array([[-1, -1], [-1, -1], [-1, 1]])
     one = np.concatenate([near - far, -near, far])
     two = np.concatenate([near, -near - swapped, swapped])
     path = [t * one + (1 - t) * two for t in np.linspace(0, 1, 10001)]
@@ -216,6 +230,7 @@ def test_a_tie_of_swap_has_the_subgradient_of_least_norm(loss: npl.Loss) -> None
     "shapes",
     [
         [(3,), (3,), (3,)],
+        [(), (), ()],
         [(5, 3), (5, 3), (5, 3)],
         [(1, 3), (5, 3), (5, 3)],
         [(5, 3), (1, 3), (1, 3)],

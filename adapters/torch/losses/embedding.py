@@ -23,9 +23,7 @@ def pairwise_distance(
     A drop-in for `torch.nn.functional.pairwise_distance`; see `npl.PairwiseDistance` for the formula, shapes
     and derivatives. Gradients flow to `x1` and `x2`.
     """
-    value = evaluate(
-        npl.PairwiseDistance, {"x1": x1, "x2": x2}, {}, p=p, eps=eps, keepdim=keepdim
-    )
+    value = evaluate(npl.PairwiseDistance, {"x1": x1, "x2": x2}, {}, p=p, eps=eps, keepdim=keepdim)
     return _as_given(value, x1, x2)
 
 
@@ -172,7 +170,9 @@ def _reduced(
         return total / count
     if count == 0 and empty == "raise":
         raise ValueError(f"{name}: the mean of nothing.")
-    return torch.where(count == 0, torch.zeros_like(total), total / torch.where(count == 0, 1, count))
+    return torch.where(
+        count == 0, torch.zeros_like(total), total / torch.where(count == 0, 1, count)
+    )
 
 
 class PairwiseDistance(nn.PairwiseDistance):

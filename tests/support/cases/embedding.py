@@ -28,7 +28,9 @@ class _Weighted:
         super().__post_init__()
         self._check_options(None, None)
 
-    def __call__(self, x1: Any, x2: Any, *, sample_weight: Any = None, normalizer: Any = None) -> Any:
+    def __call__(
+        self, x1: Any, x2: Any, *, sample_weight: Any = None, normalizer: Any = None
+    ) -> Any:
         return self._evaluate((x1, x2), sample_weight, normalizer)
 
 
@@ -132,7 +134,7 @@ def _extreme_shifted(dtype: type) -> tuple[Array, ...]:
 def _extreme_triplets(dtype: type) -> tuple[Array, ...]:
     x, y = np.array(FIRST), np.array(SECOND)
     far = 2.0**60 if dtype == np.float32 else 2.0**450
-    z = y[::-1] + [[0.25], [0.5], [-0.5], [0.125], [0.75], [2]]
+    z = y[::-1] + np.array([[0.25], [0.5], [-0.5], [0.125], [0.75], [2]])
     x[3:5], y[3:5], z[3:5] = far * x[3:5], 2 * far * y[3:5], far * z[3:5] / 2
     return x.astype(dtype), y.astype(dtype), z.astype(dtype)
 
@@ -222,8 +224,11 @@ def _cosine_bends(options: Mapping[str, Any], x: list[Any], y: list[Any], *_: An
             continue
         bends.append(
             [
-                (abs(cosine) * (1 - (s / length) ** 2)
-                + 2 * abs(s / length * (t / far - cosine * s / length))) / length**2
+                (
+                    abs(cosine) * (1 - (s / length) ** 2)
+                    + 2 * abs(s / length * (t / far - cosine * s / length))
+                )
+                / length**2
                 for s, t in zip(one, other, strict=True)
             ]
         )

@@ -60,7 +60,7 @@ def pairs(rng: np.random.Generator, shape: Shape, dtype: type[Any]) -> tuple[Arr
     x[0], y[0] = x[0] / far, y[0] / far
     x[1], y[1] = x[1] * far, y[1] * far
     x[2, 0] = 1000
-    y[3] = x[3] * dtype(1 + 1e-3)
+    y[3] = x[3] * (1 + dtype(1e-6) * rng.standard_normal(shape[1], dtype))
     y[4] = 2 * x[4] * (1 + 64 * np.finfo(dtype).eps * rng.standard_normal(shape[1], dtype))
     y[5] = -x[5] * (1 + dtype(1e-4) * rng.standard_normal(shape[1], dtype))
     return x, y

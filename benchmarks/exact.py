@@ -197,3 +197,54 @@ def ctc_loss(
                 for s in range(count)
             ]
         return -mp.log(total), gradient
+
+
+def _length(vector: list[Any]) -> Any:
+    return mp.sqrt(mp.fsum(x * x for x in vector))
+
+
+def _distance(x: NDArray[Any], y: NDArray[Any]) -> tuple[Any, list[Any]]:
+    """Return the length of x - y + 1e-6, and its direction (0 where it is 0)."""
+    eps = mpf(1e-6)
+    difference = [a - b + eps for a, b in zip(numbers(x), numbers(y), strict=True)]
+    length = _length(difference)
+    return length, [r / length if length else mpf(0) for r in difference]
+
+
+def pairwise_distance(x: NDArray[Any], y: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    """Return the distance and its gradient, a direction."""
+    with mp.workprec(DIFFERENCE_BITS):
+        length, direction = _distance(x, y)
+        return length, np.array(direction, object)
+
+
+def cosine_similarity(x: NDArray[Any], y: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    """Return the cosine and its gradient, of vectors longer than epsilon."""
+    with mp.workprec(DIFFERENCE_BITS):
+        one, two = numbers(x), numbers(y)
+        length, other = _length(one), _length(two)
+        cosine = mp.fsum(a * b for a, b in zip(one, two, strict=True)) / (length * other)
+        slope = [(b / other - cosine * a / length) / length for a, b in zip(one, two, strict=True)]
+        return cosine, np.array(slope, object)
+
+
+def cosine_embedding_loss(
+    x: NDArray[Any], y: NDArray[Any], target: float
+) -> tuple[Any, NDArray[Any]]:
+    """Return 1 - cos for a target of 1, max(0, cos) for -1, and its gradient."""
+    with mp.workprec(DIFFERENCE_BITS):
+        cosine, slope = cosine_similarity(x, y)
+        if target == 1:
+            return 1 - cosine, -slope
+        return (cosine, slope) if cosine > 0 else (mpf(0), 0 * slope)
+
+
+def triplet_margin_loss(
+    positive: NDArray[Any], anchor: NDArray[Any], negative: NDArray[Any]
+) -> tuple[Any, NDArray[Any]]:
+    """Return the loss for a margin of 1, and its gradient in the positive example."""
+    with mp.workprec(DIFFERENCE_BITS):
+        near, direction = _distance(anchor, positive)
+        loss = near - _distance(anchor, negative)[0] + 1
+        slope = -np.array(direction, object)
+        return (loss, slope) if loss > 0 else (mpf(0), 0 * slope)

@@ -3,6 +3,7 @@
 from benchmarks.cases import (
     binary,
     classification,
+    embedding,
     likelihood,
     margin,
     multi_margin,
@@ -18,6 +19,7 @@ CASES: tuple[Case, ...] = (
     *likelihood.CASES,
     *margin.CASES,
     *multi_margin.CASES,
+    *embedding.CASES,
     *sequence.CASES,
 )
 

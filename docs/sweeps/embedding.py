@@ -11,7 +11,7 @@ def _against(*vectors: tuple[float, ...], target: float | None = None):  # type:
     """The vector (x, 1) against fixed ones, and perhaps a target."""
 
     def arguments(x: Array) -> tuple[Array, ...]:
-        others = [np.tile(np.array(vector), (len(x), 1)) for vector in vectors]
+        others = [np.tile(np.array(vector, float), (len(x), 1)) for vector in vectors]
         targets = [] if target is None else [np.full(len(x), target)]
         return (beside(1)(x), *others, *targets)
 

@@ -33,7 +33,8 @@ class RowLayout(NamedTuple):
 
     def operand(self, name: str, array: Array) -> Operand:
         """Return the operand that an array is."""
-        return Operand(name, array, self.lead, (self.axis,), shape=self.full)
+        aligned = (1,) * (len(self.full) - array.ndim) + array.shape
+        return Operand(name, array, self.lead, (self.axis,), shape=self.full, aligned=aligned)
 
 
 def row_layout(loss: str, arrays: dict[str, Array], dim: int = -1) -> RowLayout:
@@ -56,6 +57,7 @@ def row_layout(loss: str, arrays: dict[str, Array], dim: int = -1) -> RowLayout:
             f"{loss}: {shapes} do not broadcast; they must be vectors of the same size, in shapes that "
             "broadcast by NumPy's rules."
         ) from None
+    full = full or (1,)  # numbers are vectors of one element
     if not -len(full) <= dim < len(full):
         raise IndexError(
             f"{loss}: the vectors lie along axis {dim}, but {shapes} broadcast to shape {full}, of "

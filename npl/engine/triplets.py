@@ -12,13 +12,12 @@ from npl.engine.arguments import Array
 def check_triplet(loss: str, arrays: dict[str, Array]) -> None:
     """Raise unless the three arrays have as many axes, and vectors of one size along the last."""
     shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-    axes = {array.ndim for array in arrays.values()}
-    if len(axes) > 1 or 0 in axes:
+    if len({array.ndim for array in arrays.values()}) > 1:
         raise ValueError(
             f"{loss}: {shapes}: they must have the same number of axes, of which the last one is that of "
             "the vectors' elements."
         )
-    if len({array.shape[-1] for array in arrays.values()}) > 1:
+    if len({array.shape[-1:] for array in arrays.values()}) > 1:
         raise ValueError(
             f"{loss}: {shapes}: the vectors, along the last axis, must be of one size."
         )

@@ -93,7 +93,7 @@ class CosineSimilarity(UnreducedLoss):
 
     def losses_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the cosines of arguments of the given shapes."""
-        full = broadcast_shape(*shapes)
+        full = broadcast_shape(*shapes) or (1,)
         axis = self.dim % len(full)
         return full[:axis] + full[axis + 1 :]
 

@@ -248,7 +248,7 @@ class TripletMarginLoss(Loss):
         shares = self._shares(saved, self._slopes(saved))[:, None]
         near = numerics.norm_curvature_diag(saved.to_positive)
         far = shares * numerics.norm_curvature_diag(saved.to_negative)
-        other = 0.0
+        other: Array | float = 0.0
         if saved.swapped is not None:
             other = (1 - shares) * numerics.norm_curvature_diag(saved.swapped)
         diagonal = (near - far, near - other, -far - other)[which]

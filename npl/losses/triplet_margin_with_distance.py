@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from npl.engine.arguments import (
 )
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
+from npl.engine.rows import row_layout
 from npl.engine.triplets import check_triplet, hinge, shares_of_a_tie
 from npl.losses.pairwise_distance import PairwiseDistance
 
@@ -166,17 +168,18 @@ class TripletMarginWithDistanceLoss(Loss):
             "negative": floats(self.name, "negative", negative),
         }
         check_triplet(self.name, arrays)
-        try:
-            full = np.broadcast_shapes(*[array.shape for array in arrays.values()])
-        except ValueError:
-            shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-            raise ValueError(f"{self.name}: {shapes} do not broadcast.") from None
+        full = row_layout(self.name, arrays).full
         shape = self.losses_shape(full)
         lead, row_axes = shape or (1,), tuple(range(len(shape), len(full)))
+
+        def operand(name: str, array: Array) -> Operand:
+            aligned = (1,) * (len(full) - array.ndim) + array.shape
+            return Operand(name, array, lead, row_axes, shape=full, aligned=aligned)
+
         return Terms(
-            tuple([Operand(name, x, lead, row_axes, shape=full) for name, x in arrays.items()]),
+            tuple([operand(name, array) for name, array in arrays.items()]),
             shape,
-            block_rows=max(1, int(np.prod(lead))),  # the distance may be of any kind: all at once
+            block_rows=max(1, math.prod(lead)),  # the distance may be of any kind: all at once
         )
 
     def _forward(self, *operands: Array) -> tuple[Array, Any]:

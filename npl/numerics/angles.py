@@ -58,7 +58,8 @@ def accurate_dot(a: Array, b: Array) -> Array:
         sums, errors = two_sum(terms[:, :half], terms[:, half : 2 * half])
         lost = lost + errors.sum(-1)
         terms = np.concatenate([sums, rest], -1) if rest.shape[-1] else sums
-    return terms.sum(-1) + lost
+    total: Array = terms.sum(-1) + lost
+    return total
 
 
 class Side(NamedTuple):
@@ -140,8 +141,8 @@ def across(pair: Angles, *, swap: bool) -> Array:
     r"""Return the part of the scaled second row across the first, $e = y - (x \cdot y / |x|^2) x$.
 
     With `swap` that of the first across the second. Gram-Schmidt taken twice [1]_, with the first
-    remainder exact but for one rounding of each element, so that it keeps its digits for vectors that
-    are parallel to within $u$. Error of an element: a few $u |e_i| + O(u^2) |y|$.
+    remainder and its product with $x$ in twice the precision, so that it keeps its digits for vectors that
+    are parallel to within $u$. Error of an element: $2 u |e_i| + O(u^2) |y|$.
 
     References
     ----------
@@ -154,12 +155,14 @@ def across(pair: Angles, *, swap: bool) -> Array:
     share = pair.dot / square
     if pair.products_are_exact:
         share = share.astype(np.float32).astype(np.float64)  # its products have 48 bits
-        rest = y - share[:, None] * x
-    else:
-        product, error = two_product(np.broadcast_to(share[:, None], x.shape), x)
-        difference, lost = two_sum(y, -product)
-        rest = difference + (lost - error)
-    rest -= ((rest * x).sum(-1) / square)[:, None] * x
+        rest: Array = y - share[:, None] * x
+        rest -= ((rest * x).sum(-1) / square)[:, None] * x
+        return rest
+    product, error = two_product(np.broadcast_to(share[:, None], x.shape), x)
+    rest, lost = two_sum(y, -product)
+    lost -= error
+    missing = (accurate_dot(rest, x) + (lost * x).sum(-1)) / square
+    rest += lost - missing[:, None] * x
     return rest
 
 

@@ -36,6 +36,9 @@ def test_class_and_function_are_one(dtype: type) -> None:
     ("one", "two"),
     [
         ((3,), (3,)),
+        ((), ()),
+        ((), (3,)),
+        ((3,), (1, 3)),
         ((5, 3), (3,)),
         ((3,), (5, 3)),
         ((5, 1, 3), (4, 3)),
@@ -50,6 +53,7 @@ def test_they_broadcast_and_gradients_are_summed_back(one, two) -> None:
     for loss in (npl.PairwiseDistance(), npl.CosineSimilarity(dim=-1)):
         value = loss(x, y)
         assert value.shape == loss.losses_shape(one, two) == full[:-1]
+        full = full or (1,)
         wide = np.broadcast_to(x, full).copy(), np.broadcast_to(y, full).copy()
         np.testing.assert_array_equal(value, loss(*wide))
         for own, part, gradient in zip(
@@ -202,17 +206,17 @@ def test_a_triplet_at_its_margin() -> None:
 @pytest.mark.parametrize(
     "loss",
     [
-        npl.TripletMarginLoss(margin=9.0, eps=0, swap=True, reduction="sum"),
+        npl.TripletMarginLoss(margin=9.0, p=1, eps=0, swap=True, reduction="sum"),
         npl.TripletMarginWithDistanceLoss(
-            distance_function=npl.PairwiseDistance(eps=0), margin=9.0, swap=True, reduction="sum"
+            distance_function=npl.PairwiseDistance(1, 0), margin=9.0, swap=True, reduction="sum"
         ),
     ],
     ids=lambda loss: loss.name,
 )
 def test_a_tie_of_swap_has_the_subgradient_of_least_norm(loss: npl.Loss) -> None:
-    a, p, n = np.array([[0.0, 0.0]]), np.array([[4.0, 0.0]]), np.array([[2.0, 1.5]])
+    a, p, n = np.array([[0.0, 0.0]]), np.array([[2.0, 4.0]]), np.array([[3.0, 1.0]])
     got = np.concatenate(npl.grad(loss, (0, 1, 2))(a, p, n), -1)[0]
-    near, far, swapped = np.array([-1, 0]), np.array([-0.8, -0.6]), np.array([0.8, -0.6])
+    near, far, swapped = np.array([[-1, -1], [-1, -1], [-1, 1]])
     one = np.concatenate([near - far, -near, far])
     two = np.concatenate([near, -near - swapped, swapped])
     path = [t * one + (1 - t) * two for t in np.linspace(0, 1, 10001)]
@@ -226,6 +230,7 @@ def test_a_tie_of_swap_has_the_subgradient_of_least_norm(loss: npl.Loss) -> None
     "shapes",
     [
         [(3,), (3,), (3,)],
+        [(), (), ()],
         [(5, 3), (5, 3), (5, 3)],
         [(1, 3), (5, 3), (5, 3)],
         [(5, 3), (1, 3), (1, 3)],

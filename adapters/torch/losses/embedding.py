@@ -126,9 +126,8 @@ def triplet_margin_with_distance_loss(
     """
     if not torch.compiler.is_compiling():  # NPL's check of the options, which Dynamo cannot trace
         number = None if isinstance(normalizer, Tensor) else normalizer
-        npl.TripletMarginWithDistanceLoss(
-            margin=margin, swap=swap, reduction=reduction, normalizer=number, empty=empty
-        )
+        options: dict[str, Any] = {"reduction": reduction, "normalizer": number, "empty": empty}
+        npl.TripletMarginWithDistanceLoss(margin=margin, swap=swap, **options)
     if not anchor.ndim == positive.ndim == negative.ndim:
         raise ValueError(
             f"TripletMarginWithDistanceLoss: anchor {tuple(anchor.shape)}, positive {tuple(positive.shape)}, "

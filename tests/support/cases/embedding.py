@@ -134,7 +134,7 @@ def _extreme_shifted(dtype: type) -> tuple[Array, ...]:
 def _extreme_triplets(dtype: type) -> tuple[Array, ...]:
     x, y = np.array(FIRST), np.array(SECOND)
     far = 2.0**60 if dtype == np.float32 else 2.0**450
-    z = [*y[::-1], [0.25], [0.5], [-0.5], [0.125], [0.75], [2]]
+    z = y[::-1] + np.array([[0.25], [0.5], [-0.5], [0.125], [0.75], [2]])
     x[3:5], y[3:5], z[3:5] = far * x[3:5], 2 * far * y[3:5], far * z[3:5] / 2
     return x.astype(dtype), y.astype(dtype), z.astype(dtype)
 

@@ -26,6 +26,7 @@ from npl.engine.arguments import Array
 
 # A sum over alignments grows at most threefold a step, and is looked at every so many steps.
 _CHECK_EVERY = 64
+_TIMES_AT_ONCE = 16  # so that the temporaries of exponentials stay in cache
 _LARGE, _CLAMP = 2.0**256, 2.0**900
 
 
@@ -81,23 +82,22 @@ def align(
     skips[:, 3::2][(labels[:, 1:] != labels[:, :-1]) & (labels[:, 1:] != blank)] = 0
 
     with_rest, rest = _best_completions(scores, ends, skips, last)
-    # The rounding error of `scores + rest`, exactly: the sums are so large that it counts.
-    arrived = with_rest - scores
-    error = (scores - (with_rest - arrived)) + (rest - arrived)
-    error[~np.isfinite(with_rest)] = 0
-
     outset = with_rest[0, :, :2].max(-1)
-    steps = _step_weights(with_rest, rest, error, skips)
+    steps = _step_weights(scores, with_rest, rest, skips)
     best = _best_alignment(with_rest, rest, outset, last)
 
     row = np.arange(rows)
-    drift = np.take_along_axis(error, best[:, :, None], 2)[:, :, 0].cumsum(0)
+    on_best = [
+        np.take_along_axis(a, best[:, :, None], 2)[:, :, 0] for a in (scores, rest, with_rest)
+    ]
+    drift = _rounded_off(*on_best).cumsum(0)
     alone = np.exp(drift)
     alone[after_end] = 0
     # Prefixes other than the best one's; where these leave it, it adds to them.
     prefixes = np.zeros_like(scores)
     reached = np.where(outset == -np.inf, 0, outset)[:, None]
-    start = np.exp((with_rest[0, :, :2] - reached) + error[0, :, :2])
+    first = [a[0, :, :2] for a in (scores, rest, with_rest)]
+    start = _exp_difference(first[2], reached, _rounded_off(*first))
     start[row, best[0]] = 0
     prefixes[0, :, :2] = start
     for by, step in enumerate(steps):
@@ -241,22 +241,56 @@ def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> 
     return with_rest, rest
 
 
+def _rounded_off(a: Array, b: Array, total: Array) -> Array:
+    """Return what the additions of `a` and `b` to `total` rounded off, exactly; 0 at -inf."""
+    arrived = total - a
+    lost: Array = (a - (total - arrived)) + (b - arrived)
+    lost[np.isinf(total)] = 0
+    return lost
+
+
 def _step_weights(
-    with_rest: Array, rest: Array, error: Array, skips: Array
+    scores: Array, with_rest: Array, rest: Array, skips: Array
 ) -> tuple[Array, Array, Array]:
     """Return the weights of entering a state by 0, 1 and 2 states; none at the first time step."""
-    before = np.where(rest[:-1] == -np.inf, 0, rest[:-1])
-    steps = []
-    for by in range(3):
-        step = np.zeros_like(with_rest)
-        inner = step[1:, :, by:]
-        np.subtract(with_rest[1:, :, by:], before[:, :, : before.shape[2] - by], out=inner)
-        inner += error[1:, :, by:]
-        if by == 2:
-            inner += skips[:, 2:]
-        np.exp(inner, out=inner)
-        steps.append(step)
-    return steps[0], steps[1], steps[2]
+    times, _, states = rest.shape
+    steps = (np.empty_like(rest), np.empty_like(rest), np.empty_like(rest))
+    for by, step in enumerate(steps):
+        step[0] = 0
+        step[:, :, :by] = 0
+    for start in range(1, times, _TIMES_AT_ONCE):
+        now = slice(start, min(start + _TIMES_AT_ONCE, times))
+        before = rest[now.start - 1 : now.stop - 1]
+        before = np.where(before == -np.inf, 0, before)
+        lost = _rounded_off(scores[now], rest[now], with_rest[now])
+        for by, step in enumerate(steps):
+            allowed = skips[:, 2:] if by == 2 else None
+            from_ = before[:, :, : states - by]
+            step[now, :, by:] = _exp_difference(
+                with_rest[now, :, by:], from_, lost[:, :, by:], allowed
+            )
+    return steps
+
+
+def _exp_difference(a: Array, b: Array, more: Array, allowed: Array | None = None) -> Array:
+    """Return `exp(a - b + more)` for a small `more`, and 0 where `allowed` is -inf and not 0.
+
+    The rounding error of the difference, which would be that of the exponential, is made up for.
+    Error: 3 u.
+    """
+    a = np.maximum(a, -1e300)  # -inf, but with a difference that can be worked with
+    difference = a - b
+    arrived = difference - a
+    correction = a - (difference - arrived)
+    arrived += b
+    correction -= arrived
+    correction += more
+    if allowed is not None:
+        difference += allowed
+    np.exp(difference, out=difference)
+    correction *= difference
+    difference += correction
+    return difference
 
 
 def _best_alignment(with_rest: Array, rest: Array, outset: Array, last: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: values and gradients as torch has them, in all forms of arguments."""
+"""Connectionist temporal classification: values and gradients as torch has them."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ def test_the_gradient_of_log_probs_is_without_exp() -> None:
     x = torch.tensor(log_probs(np.float64, 8, 4, 5), requires_grad=True)
     others = [torch.tensor(a) for a in (TABLE, np.full(4, 8), WANTED)]
     own, theirs = (
-        torch.autograd.grad(f(x, *others, reduction="sum"), x)[0] for f in (AF.ctc_loss, TF.ctc_loss)
+        torch.autograd.grad(f(x, *others, reduction="sum"), x)[0]
+        for f in (AF.ctc_loss, TF.ctc_loss)
     )
     torch.testing.assert_close(theirs - own, x.exp().detach())
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npl.engine.arguments import Array
+from npl.engine.scratch import scratch_like
 
 # A sum over alignments grows at most threefold a step, and is looked at every so many steps.
 _CHECK_EVERY = 64
@@ -94,7 +95,8 @@ def align(
     alone = np.exp(drift)
     alone[after_end] = 0
     # Prefixes other than the best one's; where these leave it, it adds to them.
-    prefixes = np.zeros_like(scores)
+    prefixes = scratch_like(scores)
+    prefixes.fill(0)
     reached = np.where(outset == -np.inf, 0, outset)[:, None]
     first = [a[0, :, :2] for a in (scores, rest, with_rest)]
     start = _exp_difference(first[2], reached, _rounded_off(*first))
@@ -169,9 +171,10 @@ def posterior(alignments: Alignments) -> Posterior:
     Sums of terms of one sign. Error: as of `align`, at most some $8 T u$ relative, and in practice
     some $u \sqrt{T}$. Zero in a sample without any alignment, and after a sample's end.
     """
-    suffixes = np.zeros_like(alignments.prefixes)
+    suffixes = scratch_like(alignments.prefixes)
+    suffixes.fill(0)
     _fill_backward(suffixes, alignments)
-    occupancy = alignments.prefixes * suffixes
+    occupancy = np.multiply(alignments.prefixes, suffixes, out=scratch_like(suffixes))
     total = occupancy.sum(-1, keepdims=True)
     total[total == 0] = 1
     occupancy /= total
@@ -207,7 +210,8 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
         before[t] += sums
 
     going = np.where(chain.suffixes == 0, 1, chain.suffixes)
-    after = np.zeros_like(v)
+    after = scratch_like(v)
+    after.fill(0)
     gain = np.empty((rows, states))
     for t in range(times - 1, 0, -1):
         np.add(after[t], v[t], out=gain)
@@ -223,8 +227,7 @@ def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> 
     """Return the best log-weight from each state on, with the state's own score and without."""
     times, rows, states = scores.shape
     ended = np.where(ends, 0.0, -np.inf)
-    rest = np.empty_like(scores)
-    with_rest = np.empty_like(scores)
+    rest, with_rest = scratch_like(scores), scratch_like(scores)
     over = np.empty((rows, states))
     ending = {int(t): np.nonzero(last == t)[0] for t in np.unique(last)}
     following = np.full((rows, states), -np.inf)
@@ -254,7 +257,7 @@ def _step_weights(
 ) -> tuple[Array, Array, Array]:
     """Return the weights of entering a state by 0, 1 and 2 states; none at the first time step."""
     times, _, states = rest.shape
-    steps = (np.empty_like(rest), np.empty_like(rest), np.empty_like(rest))
+    steps = (scratch_like(rest), scratch_like(rest), scratch_like(rest))
     for by, step in enumerate(steps):
         step[0] = 0
         step[:, :, :by] = 0

@@ -44,6 +44,10 @@ KINDS = [
     (1e4, False),
 ]
 
+# Where an error is relative to the absolute terms of a Hessian-vector product. Elsewhere there may be
+# ways through other states of the same class whose covariances cancel to all digits.
+STRICT = KINDS[:5]
+
 
 def log_probs_of(kind: tuple[float, bool], seed: int, *shape: int) -> np.ndarray:
     scale, is_normalised = kind
@@ -106,7 +110,7 @@ def test_all_alignments_one_by_one(labels: list[int], blank: int, kind: Any, dty
             centred += [abs(moves[t * C + k] - mean) for k in range(C)]
         for k, got in enumerate(product.flat):
             terms = [h * m for h, m in zip(truth.hessian[k], moves, strict=True)]
-            if kind[0] <= 1:
+            if kind in STRICT:
                 measure = mp.fsum(abs(term) for term in terms)
             else:  # nearly one alignment: what the covariances are differences of
                 measure = mp.fsum(p * c for p, c in zip(truth.pairs[k], centred, strict=True))

@@ -213,7 +213,7 @@ class CTCLoss(Loss):
         along = numerics.on_states(v[0], saved.labels, self.blank)
         chain = numerics.posterior(saved)
         product = numerics.covariance_product(saved, chain, along)
-        numerics.to_classes(saved, product, out[0], -c)
+        numerics.to_classes(saved, product, out[0], -c, chain)
 
     def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
         # Minus the variance of an indicator: occupancy times that of all other classes.

@@ -141,11 +141,18 @@ def on_states(values: Array, labels: Array, blank: int) -> Array:
     return states
 
 
-def to_classes(alignments: Alignments, values: Array, out: Array, scale: Array) -> None:
+def to_classes(
+    alignments: Alignments,
+    values: Array,
+    out: Array,
+    scale: Array,
+    balanced: Posterior | None = None,
+) -> None:
     """Write into `out` (n, T, C) the sums over each class's states of `values` (T, n, L), times `scale`.
 
     Labels that occur several times in a sample each get the sum of all, one and the same number, so
-    that writing needs no order.
+    that writing needs no order. Given that the values of each time step add up to zero over the states
+    of a chain, `balanced`, the blank's is had from the labels' where it outweighs them.
     """
     labels = alignments.labels
     own = values[:, :, 1::2].transpose(1, 0, 2)
@@ -155,7 +162,11 @@ def to_classes(alignments: Alignments, values: Array, out: Array, scale: Array) 
     out.fill(0)
     scale = scale[:, None, None]
     np.put_along_axis(out, labels[:, None, :], (own * scale).astype(out.dtype, copy=False), 2)
-    out[:, :, alignments.blank] = values[:, :, ::2].sum(-1).T * scale[:, :, 0]
+    blanks = values[:, :, ::2].sum(-1)
+    if balanced is not None:
+        outweighs = balanced.occupancy[:, :, ::2].sum(-1) > 0.5
+        np.negative(values[:, :, 1::2].sum(-1), out=blanks, where=outweighs)
+    out[:, :, alignments.blank] = blanks.T * scale[:, :, 0]
 
 
 class Posterior(NamedTuple):
@@ -186,12 +197,14 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
 
     $\gamma_t(s)\,(\mathbb E[V \mid s_t = s] - \mathbb E[V])$ with $V = \sum_\tau v_\tau(s_\tau)$, in two
     passes over the chain: what came before and what comes after, given the state. At each time `v`
-    is taken relative to its mean there, so that nothing large is subtracted at the end: the error is
-    some $u \sqrt{T}$ of $\gamma_t(s)$ times the absolute terms that states nearby contribute.
+    is taken relative to its mean there, so that nothing large is subtracted at the end, and of a state
+    that is more probable than all others the deviation is had from theirs: they cancel in the mean.
+    Error: some $u \sqrt{T}$ of $\gamma_t(s)$ times the absolute deviations that make up the sum.
     """
     prefixes, steps = alignments.prefixes, alignments.steps
     times, rows, states = v.shape
-    v = v - np.take_along_axis(v, alignments.best[:, :, None], 2)
+    balance = _Balance(chain.occupancy)
+    v = v - np.take_along_axis(v, balance.top[:, :, None], 2)
     v[chain.occupancy == 0] = 0
     v -= (chain.occupancy * v).sum(-1, keepdims=True)
 
@@ -208,6 +221,7 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
             sums += product
         sums /= reachable[t]
         before[t] += sums
+        balance.restore(t, before[t])
 
     going = np.where(chain.suffixes == 0, 1, chain.suffixes)
     after = scratch_like(v)
@@ -218,9 +232,31 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
         gain *= chain.suffixes[t]
         _gather_next(steps, t, gain, after[t - 1], product)
         after[t - 1] /= going[t - 1]
+        balance.restore(t - 1, after[t - 1])
     before += after
     before *= chain.occupancy
     return before
+
+
+class _Balance:
+    """Keeps the deviations at a time step at a mean of zero, where one state outweighs all others.
+
+    Its own deviation is small there, and carried along would hold what others have rounded off.
+    """
+
+    def __init__(self, occupancy: Array) -> None:
+        self.top = occupancy.argmax(-1)
+        largest = np.take_along_axis(occupancy, self.top[:, :, None], 2)
+        self._outweighs = largest[:, :, 0] > 0.5
+        self._others = np.divide(occupancy, np.where(largest == 0, 1, largest))
+        np.put_along_axis(self._others, self.top[:, :, None], 0, 2)
+
+    def restore(self, t: int, deviations: Array) -> None:
+        """Set the outweighing state's deviation, in place."""
+        (rows,) = np.nonzero(self._outweighs[t])
+        states = self.top[t, rows]
+        theirs = (self._others[t] * deviations).sum(-1)
+        deviations[rows, states] = -theirs[rows]
 
 
 def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> tuple[Array, Array]:

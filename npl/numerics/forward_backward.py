@@ -152,20 +152,25 @@ def to_classes(
 
     Labels that occur several times in a sample each get the sum of all, one and the same number, so
     that writing needs no order. Given that the values of each time step add up to zero over the states
-    of a chain, `balanced`, the blank's is had from the labels' where it outweighs them.
+    of a chain, `balanced`, a class that outweighs all others has its sum from theirs.
     """
     labels = alignments.labels
-    own = values[:, :, 1::2].transpose(1, 0, 2)
-    same = labels[:, :, None] == labels[:, None, :]
-    if np.count_nonzero(same) > labels.size:
-        own = own @ same.astype(np.float64)
-    out.fill(0)
-    scale = scale[:, None, None]
-    np.put_along_axis(out, labels[:, None, :], (own * scale).astype(out.dtype, copy=False), 2)
     blanks = values[:, :, ::2].sum(-1)
     if balanced is not None:
         outweighs = balanced.occupancy[:, :, ::2].sum(-1) > 0.5
         np.negative(values[:, :, 1::2].sum(-1), out=blanks, where=outweighs)
+    own = values[:, :, 1::2].transpose(1, 0, 2)
+    same = labels[:, :, None] == labels[:, None, :]
+    if np.count_nonzero(same) > labels.size:
+        same_as_float = same.astype(np.float64)
+        single, own = own, own @ same_as_float
+        if balanced is not None:
+            outweighs = balanced.occupancy[:, :, 1::2].transpose(1, 0, 2) @ same_as_float > 0.5
+            others = single @ (1 - same_as_float) + blanks.T[:, :, None]
+            np.negative(others, out=own, where=outweighs)
+    out.fill(0)
+    scale = scale[:, None, None]
+    np.put_along_axis(out, labels[:, None, :], (own * scale).astype(out.dtype, copy=False), 2)
     out[:, :, alignments.blank] = blanks.T * scale[:, :, 0]
 
 

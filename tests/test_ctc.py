@@ -81,12 +81,6 @@ def sample(labels: tuple[int, ...], blank: int, kind: Any, dtype: type) -> tuple
     return x, exact_sample(x, list(labels), blank)
 
 
-def bound(x: np.ndarray) -> float:
-    """16 eps, and for the exponential of a rounded difference the size of that difference."""
-    finite = x[np.isfinite(x)]
-    return EPS + float(np.ptp(finite))
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize(("labels", "blank"), SEQUENCES, ids=str)
@@ -96,28 +90,20 @@ def test_all_alignments_one_by_one(labels: list[int], blank: int, kind: Any, dty
     arguments = (x[:, None], np.array([labels], int), [T], [len(labels)])
     value, gradient = npl.value_and_grad(loss)(*arguments)
     assert relative_error(value, truth.value, truth.measure, dtype) <= EPS
-    limit = bound(x)
     diagonal = npl.hessian_diag(loss)(*arguments)
     for k, (got, second) in enumerate(zip(gradient.flat, diagonal.flat, strict=True)):
-        assert relative_error(got, truth.gradient[k], abs(truth.gradient[k]), dtype) <= limit
+        assert relative_error(got, truth.gradient[k], abs(truth.gradient[k]), dtype) <= EPS
         h = truth.hessian[k, k]
-        assert relative_error(second, h, abs(h), dtype) <= limit
+        assert relative_error(second, h, abs(h), dtype) <= EPS
 
     v = np.random.default_rng(5).normal(size=x.shape).astype(dtype)
     product = hvp(loss, arguments, v[:, None])
     with mp.workdps(DIGITS):
         moves = [mpf(float(e)) for e in v.flat]
-        centred = []
-        for t in range(T):
-            mean = -mp.fsum(truth.gradient[t * C + k] * moves[t * C + k] for k in range(C))
-            centred += [abs(moves[t * C + k] - mean) for k in range(C)]
         for k, got in enumerate(product.flat):
             terms = [h * m for h, m in zip(truth.hessian[k], moves, strict=True)]
-            if kind[0] <= 1:
-                measure = mp.fsum(abs(term) for term in terms)
-            else:  # nearly one alignment: what the covariances are differences of
-                measure = mp.fsum(p * c for p, c in zip(truth.pairs[k], centred, strict=True))
-            assert relative_error(got, mp.fsum(terms), measure, dtype) <= limit
+            measure = mp.fsum(abs(term) for term in terms)
+            assert relative_error(got, mp.fsum(terms), measure, dtype) <= EPS
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -130,9 +116,9 @@ def test_200_time_steps(kind: Any, classes: int, count: int, dtype: type) -> Non
     value, gradient = npl.value_and_grad(npl.CTCLoss(reduction="sum"))(*arguments)
     want, slope = exact.ctc_loss(x[:, 0], labels[0], 200, count)
     assert relative_error(value, want, abs(want), dtype) <= EPS
+    # Nothing cancels, but the roundings of 200 steps add up: mostly to some 8 eps, at times to 17.
+    limit = EPS + float(np.ptp(x))  # as `test_accuracy` has it
     for got, g in zip(gradient.flat, slope.flat, strict=True):
-        # An occupancy of exp(-d) is one of distances between logits that add up to d.
-        limit = EPS + (-float(mp.log(-g)) if g else 0)
         assert relative_error(got, g, abs(g), dtype) <= limit
 
 

@@ -23,9 +23,11 @@ from typing import NamedTuple
 import numpy as np
 
 from npl.engine.arguments import Array
+from npl.engine.scratch import scratch_like
 
 # A sum over alignments grows at most threefold a step, and is looked at every so many steps.
 _CHECK_EVERY = 64
+_TIMES_AT_ONCE = 16  # so that the temporaries of exponentials stay in cache
 _LARGE, _CLAMP = 2.0**256, 2.0**900
 
 
@@ -81,23 +83,23 @@ def align(
     skips[:, 3::2][(labels[:, 1:] != labels[:, :-1]) & (labels[:, 1:] != blank)] = 0
 
     with_rest, rest = _best_completions(scores, ends, skips, last)
-    # The rounding error of `scores + rest`, exactly: the sums are so large that it counts.
-    arrived = with_rest - scores
-    error = (scores - (with_rest - arrived)) + (rest - arrived)
-    error[~np.isfinite(with_rest)] = 0
-
     outset = with_rest[0, :, :2].max(-1)
-    steps = _step_weights(with_rest, rest, error, skips)
+    steps = _step_weights(scores, with_rest, rest, skips)
     best = _best_alignment(with_rest, rest, outset, last)
 
     row = np.arange(rows)
-    drift = np.take_along_axis(error, best[:, :, None], 2)[:, :, 0].cumsum(0)
+    on_best = [
+        np.take_along_axis(a, best[:, :, None], 2)[:, :, 0] for a in (scores, rest, with_rest)
+    ]
+    drift = _rounded_off(*on_best).cumsum(0)
     alone = np.exp(drift)
     alone[after_end] = 0
     # Prefixes other than the best one's; where these leave it, it adds to them.
-    prefixes = np.zeros_like(scores)
+    prefixes = scratch_like(scores)
+    prefixes.fill(0)
     reached = np.where(outset == -np.inf, 0, outset)[:, None]
-    start = np.exp((with_rest[0, :, :2] - reached) + error[0, :, :2])
+    first = [a[0, :, :2] for a in (scores, rest, with_rest)]
+    start = _exp_difference(first[2], reached, _rounded_off(*first))
     start[row, best[0]] = 0
     prefixes[0, :, :2] = start
     for by, step in enumerate(steps):
@@ -139,21 +141,37 @@ def on_states(values: Array, labels: Array, blank: int) -> Array:
     return states
 
 
-def to_classes(alignments: Alignments, values: Array, out: Array, scale: Array) -> None:
+def to_classes(
+    alignments: Alignments,
+    values: Array,
+    out: Array,
+    scale: Array,
+    balanced: Posterior | None = None,
+) -> None:
     """Write into `out` (n, T, C) the sums over each class's states of `values` (T, n, L), times `scale`.
 
     Labels that occur several times in a sample each get the sum of all, one and the same number, so
-    that writing needs no order.
+    that writing needs no order. Given that the values of each time step add up to zero over the states
+    of a chain, `balanced`, a class that outweighs all others has its sum from theirs.
     """
     labels = alignments.labels
+    blanks = values[:, :, ::2].sum(-1)
+    if balanced is not None:
+        outweighs = balanced.occupancy[:, :, ::2].sum(-1) > 0.5
+        np.negative(values[:, :, 1::2].sum(-1), out=blanks, where=outweighs)
     own = values[:, :, 1::2].transpose(1, 0, 2)
     same = labels[:, :, None] == labels[:, None, :]
     if np.count_nonzero(same) > labels.size:
-        own = own @ same.astype(np.float64)
+        same_as_float = same.astype(np.float64)
+        single, own = own, own @ same_as_float
+        if balanced is not None:
+            outweighs = balanced.occupancy[:, :, 1::2].transpose(1, 0, 2) @ same_as_float > 0.5
+            others = single @ (1 - same_as_float) + blanks.T[:, :, None]
+            np.negative(others, out=own, where=outweighs)
     out.fill(0)
     scale = scale[:, None, None]
     np.put_along_axis(out, labels[:, None, :], (own * scale).astype(out.dtype, copy=False), 2)
-    out[:, :, alignments.blank] = values[:, :, ::2].sum(-1).T * scale[:, :, 0]
+    out[:, :, alignments.blank] = blanks.T * scale[:, :, 0]
 
 
 class Posterior(NamedTuple):
@@ -169,9 +187,10 @@ def posterior(alignments: Alignments) -> Posterior:
     Sums of terms of one sign. Error: as of `align`, at most some $8 T u$ relative, and in practice
     some $u \sqrt{T}$. Zero in a sample without any alignment, and after a sample's end.
     """
-    suffixes = np.zeros_like(alignments.prefixes)
+    suffixes = scratch_like(alignments.prefixes)
+    suffixes.fill(0)
     _fill_backward(suffixes, alignments)
-    occupancy = alignments.prefixes * suffixes
+    occupancy = np.multiply(alignments.prefixes, suffixes, out=scratch_like(suffixes))
     total = occupancy.sum(-1, keepdims=True)
     total[total == 0] = 1
     occupancy /= total
@@ -183,12 +202,14 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
 
     $\gamma_t(s)\,(\mathbb E[V \mid s_t = s] - \mathbb E[V])$ with $V = \sum_\tau v_\tau(s_\tau)$, in two
     passes over the chain: what came before and what comes after, given the state. At each time `v`
-    is taken relative to its mean there, so that nothing large is subtracted at the end: the error is
-    some $u \sqrt{T}$ of $\gamma_t(s)$ times the absolute terms that states nearby contribute.
+    is taken relative to its mean there, so that nothing large is subtracted at the end, and of a state
+    that is more probable than all others the deviation is had from theirs: they cancel in the mean.
+    Error: some $u \sqrt{T}$ of $\gamma_t(s)$ times the absolute deviations that make up the sum.
     """
     prefixes, steps = alignments.prefixes, alignments.steps
     times, rows, states = v.shape
-    v = v - np.take_along_axis(v, alignments.best[:, :, None], 2)
+    balance = _Balance(chain.occupancy)
+    v = v - np.take_along_axis(v, balance.top[:, :, None], 2)
     v[chain.occupancy == 0] = 0
     v -= (chain.occupancy * v).sum(-1, keepdims=True)
 
@@ -205,26 +226,49 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
             sums += product
         sums /= reachable[t]
         before[t] += sums
+        balance.restore(t, before[t])
 
     going = np.where(chain.suffixes == 0, 1, chain.suffixes)
-    after = np.zeros_like(v)
+    after = scratch_like(v)
+    after.fill(0)
     gain = np.empty((rows, states))
     for t in range(times - 1, 0, -1):
         np.add(after[t], v[t], out=gain)
         gain *= chain.suffixes[t]
         _gather_next(steps, t, gain, after[t - 1], product)
         after[t - 1] /= going[t - 1]
+        balance.restore(t - 1, after[t - 1])
     before += after
     before *= chain.occupancy
     return before
+
+
+class _Balance:
+    """Keeps the deviations at a time step at a mean of zero, where one state outweighs all others.
+
+    Its own deviation is small there, and carried along would hold what others have rounded off.
+    """
+
+    def __init__(self, occupancy: Array) -> None:
+        self.top = occupancy.argmax(-1)
+        largest = np.take_along_axis(occupancy, self.top[:, :, None], 2)
+        self._outweighs = largest[:, :, 0] > 0.5
+        self._others = np.divide(occupancy, np.where(largest == 0, 1, largest))
+        np.put_along_axis(self._others, self.top[:, :, None], 0, 2)
+
+    def restore(self, t: int, deviations: Array) -> None:
+        """Set the outweighing state's deviation, in place."""
+        (rows,) = np.nonzero(self._outweighs[t])
+        states = self.top[t, rows]
+        theirs = (self._others[t] * deviations).sum(-1)
+        deviations[rows, states] = -theirs[rows]
 
 
 def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> tuple[Array, Array]:
     """Return the best log-weight from each state on, with the state's own score and without."""
     times, rows, states = scores.shape
     ended = np.where(ends, 0.0, -np.inf)
-    rest = np.empty_like(scores)
-    with_rest = np.empty_like(scores)
+    rest, with_rest = scratch_like(scores), scratch_like(scores)
     over = np.empty((rows, states))
     ending = {int(t): np.nonzero(last == t)[0] for t in np.unique(last)}
     following = np.full((rows, states), -np.inf)
@@ -241,22 +285,56 @@ def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> 
     return with_rest, rest
 
 
+def _rounded_off(a: Array, b: Array, total: Array) -> Array:
+    """Return what the additions of `a` and `b` to `total` rounded off, exactly; 0 at -inf."""
+    arrived = total - a
+    lost: Array = (a - (total - arrived)) + (b - arrived)
+    lost[np.isinf(total)] = 0
+    return lost
+
+
 def _step_weights(
-    with_rest: Array, rest: Array, error: Array, skips: Array
+    scores: Array, with_rest: Array, rest: Array, skips: Array
 ) -> tuple[Array, Array, Array]:
     """Return the weights of entering a state by 0, 1 and 2 states; none at the first time step."""
-    before = np.where(rest[:-1] == -np.inf, 0, rest[:-1])
-    steps = []
-    for by in range(3):
-        step = np.zeros_like(with_rest)
-        inner = step[1:, :, by:]
-        np.subtract(with_rest[1:, :, by:], before[:, :, : before.shape[2] - by], out=inner)
-        inner += error[1:, :, by:]
-        if by == 2:
-            inner += skips[:, 2:]
-        np.exp(inner, out=inner)
-        steps.append(step)
-    return steps[0], steps[1], steps[2]
+    times, _, states = rest.shape
+    steps = (scratch_like(rest), scratch_like(rest), scratch_like(rest))
+    for by, step in enumerate(steps):
+        step[0] = 0
+        step[:, :, :by] = 0
+    for start in range(1, times, _TIMES_AT_ONCE):
+        now = slice(start, min(start + _TIMES_AT_ONCE, times))
+        before = rest[now.start - 1 : now.stop - 1]
+        before = np.where(before == -np.inf, 0, before)
+        lost = _rounded_off(scores[now], rest[now], with_rest[now])
+        for by, step in enumerate(steps):
+            allowed = skips[:, 2:] if by == 2 else None
+            from_ = before[:, :, : states - by]
+            step[now, :, by:] = _exp_difference(
+                with_rest[now, :, by:], from_, lost[:, :, by:], allowed
+            )
+    return steps
+
+
+def _exp_difference(a: Array, b: Array, more: Array, allowed: Array | None = None) -> Array:
+    """Return `exp(a - b + more)` for a small `more`, and 0 where `allowed` is -inf and not 0.
+
+    The rounding error of the difference, which would be that of the exponential, is made up for.
+    Error: 3 u.
+    """
+    a = np.maximum(a, -1e300)  # -inf, but with a difference that can be worked with
+    difference = a - b
+    arrived = difference - a
+    correction = a - (difference - arrived)
+    arrived += b
+    correction -= arrived
+    correction += more
+    if allowed is not None:
+        difference += allowed
+    np.exp(difference, out=difference)
+    correction *= difference
+    difference += correction
+    return difference
 
 
 def _best_alignment(with_rest: Array, rest: Array, outset: Array, last: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: values and gradients as torch has them, in all forms."""
+"""Connectionist temporal classification: values and gradients as torch has them."""
 
 from __future__ import annotations
 
@@ -148,11 +148,13 @@ def test_the_gradient_without_alignment_is_zero() -> None:
         torch.testing.assert_close(gradient, torch.full_like(x, expected), equal_nan=True)
 
 
-def test_the_blank_as_a_label_raises() -> None:
-    x = torch.tensor(log_probs(np.float64, 4, 1, 3))
-    assert TF.ctc_loss(x, torch.tensor([[0]]), (4,), (1,)).isfinite()
-    with pytest.raises(IndexError, match="which is the blank"):
-        AF.ctc_loss(x, torch.tensor([[0]]), (4,), (1,))
+@pytest.mark.parametrize(("label", "says"), [(0, "which is the blank"), (3, "for 3 classes")])
+def test_the_blank_or_a_class_beyond_as_a_label_raises(label: int, says: str) -> None:
+    x = torch.tensor(log_probs(np.float64, 4, 2, 3))
+    labels = torch.tensor([[label], [1]])  # torch reads the other sample's class 0 for class 3
+    assert TF.ctc_loss(x, labels, (4, 4), (1, 1)).isfinite()
+    with pytest.raises(IndexError, match=says):
+        AF.ctc_loss(x, labels, (4, 4), (1, 1))
 
 
 def test_concatenated_targets_of_any_strides() -> None:

@@ -18,7 +18,6 @@ class ExactSample(NamedTuple):
     measure: Any  # of the value: the best alignment's loss and the others' share, without signs
     gradient: list[Any]
     hessian: np.ndarray
-    pairs: np.ndarray  # the probability to meet both of two places
 
 
 def reads(path: tuple[int, ...], blank: int) -> list[int]:
@@ -42,7 +41,7 @@ def exact_sample(log_probs: np.ndarray, labels: list[int], blank: int = 0) -> Ex
         size = times * classes
         pairs = np.full((size, size), mpf(0), object)
         if total == 0:
-            return ExactSample(mpf("inf"), mpf("inf"), [mpf(0)] * size, pairs, pairs)
+            return ExactSample(mpf("inf"), mpf("inf"), [mpf(0)] * size, pairs)
         for path, weight in zip(paths, weights, strict=True):
             places = [t * classes + k for t, k in enumerate(path)]
             pairs[np.ix_(places, places)] += weight / total
@@ -54,5 +53,4 @@ def exact_sample(log_probs: np.ndarray, labels: list[int], blank: int = 0) -> Ex
             abs(best) + abs(value + best),
             list(-occupancy),
             np.outer(occupancy, occupancy) - pairs,
-            pairs,
         )

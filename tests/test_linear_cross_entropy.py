@@ -275,10 +275,10 @@ def test_chunks_change_nothing(classes: int, soft: bool, reduction: Any) -> None
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_memory_is_that_of_a_chunk(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
-    """Not that of all logits (80 or 160 MB), nor of a second gradient of the weight (20 or 40)."""
+    """Not that of all logits (16 or 32 MB), nor of a second gradient of the weight (20 or 40)."""
     chunk = 1 << 21
     monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
-    x, weight, labels, bias = random(dtype, 1000, 20_000, 256)
+    x, weight, labels, bias = random(dtype, 200, 20_000, 256)
     peaks: list[int] = []
 
     def measure() -> None:  # in a thread that holds no memory from before
@@ -289,7 +289,6 @@ def test_memory_is_that_of_a_chunk(monkeypatch: pytest.MonkeyPatch, dtype: type)
         peaks.append(tracemalloc.get_traced_memory()[1] - sum(g.nbytes for g in gradients))
         tracemalloc.stop()
 
-    x, labels = x[:200], labels[:200]
     thread = threading.Thread(target=measure)
     thread.start()
     thread.join()
@@ -400,6 +399,36 @@ def test_layouts_and_lists_are_the_same() -> None:
     assert loss(strided, weight, labels, bias) == expected
     assert loss(x.tolist(), weight.tolist(), labels.tolist(), bias.tolist()) == expected
     assert_close(loss(x, weight, np.eye(4)[labels], bias), expected, "one-hot")
+
+
+# ---------------------------------------------------------------------- differences from torch
+
+
+def test_torch_loses_a_tiny_loss() -> None:
+    x, weight = torch.tensor([[20.0]]), torch.tensor([[1.0], [0.0]])
+    assert torch.nn.functional.linear_cross_entropy(x, weight, torch.tensor([0])) == 0
+
+
+def test_torch_has_nan_of_an_ignored_row() -> None:
+    x, weight = torch.tensor([[torch.nan], [1.0]]), torch.ones(2, 1, requires_grad=True)
+    loss = torch.nn.functional.linear_cross_entropy(x, weight, torch.tensor([-100, 0]))
+    assert torch.autograd.grad(loss, weight)[0].isnan().any()
+
+
+def test_torch_refuses_second_derivatives_of_chunks() -> None:
+    x = torch.ones(4, 2, requires_grad=True)
+    options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=2)
+    target = torch.zeros(4, dtype=torch.int64)
+
+    def second() -> None:
+        loss = torch.nn.functional.linear_cross_entropy(
+            x, torch.ones(3, 2), target, options=options
+        )
+        (first,) = torch.autograd.grad(loss, x, create_graph=True)
+        first.sum().backward()
+
+    with pytest.raises(RuntimeError):
+        second()
 
 
 # ---------------------------------------------------------------------- errors

@@ -8,6 +8,7 @@ be nearly equal, unless the exact result is itself such a difference.
 """
 
 from npl.numerics.linear import Layers, linear
+from npl.numerics.linear_nll import LinearNLL
 from npl.numerics.logistic import Logistic, logistic
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
@@ -28,6 +29,7 @@ from npl.numerics.softmax import (
 __all__ = [
     "LabelledSoftmax",
     "Layers",
+    "LinearNLL",
     "Logistic",
     "ShiftedExp",
     "SplitSoftmax",

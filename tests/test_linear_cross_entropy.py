@@ -371,6 +371,29 @@ def test_weight_zero_is_deletion() -> None:
     assert all(p is None or np.isfinite(p).all() for p in products)
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_weights_of_places(soft: bool) -> None:
+    x, weight, target, bias = _arguments(np.float64, (3,), (2,), soft, bias=True)
+    loss = npl.LinearCrossEntropyLoss()
+    losses = npl.LinearCrossEntropyLoss(reduction="none")(x, weight, target, bias)
+    per_loss = np.array([[1.0, 0], [2, 3], [0, 0]])
+    for w in (per_loss, per_loss[:, 1]):
+        each = np.broadcast_to(w if w.ndim == 2 else w[:, None], (3, 2))
+        value = loss(x, weight, target, bias, sample_weight=w)
+        np.testing.assert_allclose(value, (losses * each).sum() / each.sum(), rtol=1e-14)
+    broken = x.copy()
+    broken[2] = np.nan  # both of its losses are removed
+    value, gradients = npl.value_and_grad(loss, ALL)(
+        broken, weight, target, bias, sample_weight=per_loss
+    )
+    expected, wanted = npl.value_and_grad(loss, ALL)(
+        x, weight, target, bias, sample_weight=per_loss
+    )
+    assert value == expected
+    for got, other in zip(gradients, wanted, strict=True):
+        np.testing.assert_array_equal(got, other)
+
+
 def test_an_ignored_row_of_nan() -> None:
     x, weight, labels, bias = random(np.float64)
     x[2], labels[2] = np.nan, -100

@@ -39,7 +39,7 @@ def losses() -> dict[str, type[Loss]]:
         if isinstance(value, type) and issubclass(value, Loss) and value is not Loss
     }
     _same("docs/sweeps", "losses of npl.__all__", set(SWEEPS), set(found))
-    functions = {sweep.function for sweep in SWEEPS.values()}
+    functions = {sweep.function for sweep in SWEEPS.values() if sweep.function}
     _same("docs/sweeps", "functions of npl.functional", functions, set(npl.functional.__all__))
     return found
 
@@ -133,6 +133,8 @@ def page(name: str, loss: type[Loss]) -> str:
     head, lines = differences()
     rows = [*lines.get(EVERY_LOSS, []), *lines.get(name, [])]
     table = "\n".join("|" + row.split("|", 2)[2] for row in [*head, *rows])  # less the loss's name
+    own = [m for m in vars(loss) if not m.startswith("_") and callable(getattr(loss, m))]
+    members = ", ".join(["__call__", *(m for m in own if not hasattr(Loss, m))])
     return f"""\
 # {name}
 
@@ -140,17 +142,12 @@ def page(name: str, loss: type[Loss]) -> str:
 
 ::: npl.{name}
     options:
-      members: [__call__]
+      members: [{members}]
       filters: []
       show_if_no_docstring: true
       show_source: false
 
-::: {path(sweep.function)}
-    options:
-      heading: npl.functional.{sweep.function}
-      toc_label: {sweep.function}
-      show_source: false
-
+{function_section(sweep.function)}
 ## The code
 
 ```python
@@ -163,12 +160,26 @@ def page(name: str, loss: type[Loss]) -> str:
 """
 
 
+def function_section(function: str) -> str:
+    """Return what a page says of the loss's function; nothing where torch has none."""
+    if not function:
+        return ""
+    return f"""\
+::: {path(function)}
+    options:
+      heading: npl.functional.{function}
+      toc_label: {function}
+      show_source: false
+"""
+
+
 def index(classes: dict[str, type[Loss]]) -> str:
     """Return the list of losses in Markdown, with the first line of each docstring."""
     rows = []
     for name, loss in classes.items():
         summary = (loss.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
-        function = f"[`{SWEEPS[name].function}`][{path(SWEEPS[name].function)}]"
+        function = SWEEPS[name].function
+        function = f"[`{function}`][{path(function)}]" if function else ""
         rows.append(f"| [`{name}`]({name}.md) | {function} | {' '.join(summary.split())} |")
     return "\n".join(["# Losses", "", "| Class | Function | Summary |", "|---|---|---|", *rows, ""])
 

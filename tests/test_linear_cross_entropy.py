@@ -21,7 +21,7 @@ from mpmath import mp, mpf
 
 import npl
 import npl.functional as F
-from npl.losses import linear_cross_entropy as module
+from npl.losses import linear_kernels as module
 from tests.test_torch_parity import assert_close, assert_parity
 
 Array = np.ndarray
@@ -115,11 +115,19 @@ def measures(arguments: tuple[Array, ...], vectors: list[Array]) -> tuple[Array,
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sample", [whole_numbers, random])
-@pytest.mark.parametrize("chunk", [None, 2])
+@pytest.mark.parametrize(("chunk", "cut"), [(None, 0), (2, 0), (None, 1), (None, 2), (2, 2)])
 def test_against_exact_arithmetic(
-    sample: Callable[..., tuple[Array, ...]], dtype: type, chunk: int | None
+    sample: Callable[..., tuple[Array, ...]],
+    dtype: type,
+    chunk: int | None,
+    cut: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """With all classes at once, or `cut` of them."""
     arguments = sample(dtype)
+    if cut:
+        rows = chunk or len(arguments[0])
+        monkeypatch.setattr(module, "CHUNK_BYTES", cut * rows * np.dtype(dtype).itemsize)
     rng = np.random.default_rng(2)
     vectors = [rng.normal(size=arguments[i].shape).astype(dtype) for i in ALL]
     loss = npl.LinearCrossEntropyLoss(reduction="sum", batch_chunk_size=chunk)
@@ -273,12 +281,57 @@ def test_chunks_change_nothing(classes: int, soft: bool, reduction: Any) -> None
             np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("width", [1, 11, 64])
+def test_chunks_of_classes_change_nothing(
+    width: int, bias: bool, reduction: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, weight, target, b = random(np.float64, 23, 70, 6)
+    x[:3] *= 30  # confident, right or wrong
+    target[3], target[4] = -100, 69
+    b[5] = -np.inf
+    arguments = (x, weight, target, b) if bias else (x, weight, target)
+    vectors = [np.random.default_rng(i).normal(size=a.shape) for i, a in enumerate(arguments)]
+    v: list[Any] = [vectors[0], vectors[1], None, *vectors[3:]]
+    class_weight = np.linspace(0, 1, 70)
+    loss = npl.LinearCrossEntropyLoss(weight=class_weight, reduction=reduction)
+    results: list[list[Any]] = []
+    for cut in (False, True):
+        if cut:
+            monkeypatch.setattr(module, "CHUNK_BYTES", width * 23 * 8)
+        value, pullback = npl.vjp(loss, *arguments)
+        c = np.linspace(0.5, 1, 23) if reduction == "none" else np.array(1.0)
+        results.append([value, *(g for g in pullback(c) if g is not None)])
+        for given in (v, [v[0]], [None, v[1]]):
+            products = npl.hvp(loss, arguments, given, cotangent=c)
+            results[-1] += [p for p in products if p is not None]
+            results[-1].append(npl.jvp(loss, arguments, given)[1])
+    for got, wanted in zip(results[1], results[0], strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-13)
+
+
+def test_chunks_of_classes_with_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = _arguments(np.float64, (3,), (2,), soft=False, bias=True)
+    loss = npl.LinearCrossEntropyLoss()
+    whole = npl.value_and_grad(loss, ALL)(*arguments)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 2 * 3 * 8)
+    parts = npl.value_and_grad(loss, ALL)(*arguments)
+    np.testing.assert_allclose(parts[0], whole[0], rtol=1e-14)
+    for got, wanted in zip(parts[1], whole[1], strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("cuts_classes", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_memory_is_that_of_a_chunk(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
-    """Not that of all logits (80 or 160 MB), nor of a second gradient of the weight (20 or 40)."""
-    chunk = 1 << 21
+def test_memory_is_that_of_a_chunk(
+    monkeypatch: pytest.MonkeyPatch, dtype: type, cuts_classes: bool
+) -> None:
+    """Not that of all logits (16 or 32 MB), nor of a second gradient of the weight (20 or 40)."""
+    row = 20_000 * np.dtype(dtype).itemsize
+    chunk = 20 * row if cuts_classes else 65 * row
     monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
-    x, weight, labels, bias = random(dtype, 1000, 20_000, 256)
+    x, weight, labels, bias = random(dtype, 200, 20_000, 256)
     peaks: list[int] = []
 
     def measure() -> None:  # in a thread that holds no memory from before
@@ -289,11 +342,10 @@ def test_memory_is_that_of_a_chunk(monkeypatch: pytest.MonkeyPatch, dtype: type)
         peaks.append(tracemalloc.get_traced_memory()[1] - sum(g.nbytes for g in gradients))
         tracemalloc.stop()
 
-    x, labels = x[:200], labels[:200]
     thread = threading.Thread(target=measure)
     thread.start()
     thread.join()
-    assert peaks[0] < 4 * chunk + (1 << 20)
+    assert peaks[0] < 3 * chunk + (1 << 20)
 
 
 # ---------------------------------------------------------------------- algebra
@@ -317,6 +369,29 @@ def test_weight_zero_is_deletion() -> None:
     vectors = (np.ones_like(x), np.ones_like(weight), None, np.ones_like(bias))
     products = npl.hvp(loss, (x, weight, labels, bias), vectors, sample_weight=keep.astype(float))
     assert all(p is None or np.isfinite(p).all() for p in products)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_weights_of_places(soft: bool) -> None:
+    x, weight, target, bias = _arguments(np.float64, (3,), (2,), soft, bias=True)
+    loss = npl.LinearCrossEntropyLoss()
+    losses = npl.LinearCrossEntropyLoss(reduction="none")(x, weight, target, bias)
+    per_loss = np.array([[1.0, 0], [2, 3], [0, 0]])
+    for w in (per_loss, per_loss[:, 1]):
+        each = np.broadcast_to(w if w.ndim == 2 else w[:, None], (3, 2))
+        value = loss(x, weight, target, bias, sample_weight=w)
+        np.testing.assert_allclose(value, (losses * each).sum() / each.sum(), rtol=1e-14)
+    broken = x.copy()
+    broken[2] = np.nan  # both of its losses are removed
+    value, gradients = npl.value_and_grad(loss, ALL)(
+        broken, weight, target, bias, sample_weight=per_loss
+    )
+    expected, wanted = npl.value_and_grad(loss, ALL)(
+        x, weight, target, bias, sample_weight=per_loss
+    )
+    assert value == expected
+    for got, other in zip(gradients, wanted, strict=True):
+        np.testing.assert_array_equal(got, other)
 
 
 def test_an_ignored_row_of_nan() -> None:
@@ -400,6 +475,36 @@ def test_layouts_and_lists_are_the_same() -> None:
     assert loss(strided, weight, labels, bias) == expected
     assert loss(x.tolist(), weight.tolist(), labels.tolist(), bias.tolist()) == expected
     assert_close(loss(x, weight, np.eye(4)[labels], bias), expected, "one-hot")
+
+
+# ---------------------------------------------------------------------- differences from torch
+
+
+def test_torch_loses_a_tiny_loss() -> None:
+    x, weight = torch.tensor([[20.0]]), torch.tensor([[1.0], [0.0]])
+    assert torch.nn.functional.linear_cross_entropy(x, weight, torch.tensor([0])) == 0
+
+
+def test_torch_has_nan_of_an_ignored_row() -> None:
+    x, weight = torch.tensor([[torch.nan], [1.0]]), torch.ones(2, 1, requires_grad=True)
+    loss = torch.nn.functional.linear_cross_entropy(x, weight, torch.tensor([-100, 0]))
+    assert torch.autograd.grad(loss, weight)[0].isnan().any()
+
+
+def test_torch_refuses_second_derivatives_of_chunks() -> None:
+    x = torch.ones(4, 2, requires_grad=True)
+    options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=2)
+    target = torch.zeros(4, dtype=torch.int64)
+
+    def second() -> None:
+        loss = torch.nn.functional.linear_cross_entropy(
+            x, torch.ones(3, 2), target, options=options
+        )
+        (first,) = torch.autograd.grad(loss, x, create_graph=True)
+        first.sum().backward()
+
+    with pytest.raises(RuntimeError):
+        second()
 
 
 # ---------------------------------------------------------------------- errors

@@ -7,6 +7,7 @@ from sweeps import (
     binary,
     classification,
     embedding,
+    heads,
     likelihood,
     margin,
     multi_margin,
@@ -24,6 +25,7 @@ SWEEPS: dict[str, Sweep] = {
     **multi_margin.SWEEPS,
     **embedding.SWEEPS,
     **sequence.SWEEPS,
+    **heads.SWEEPS,
 }
 
 __all__ = ["SWEEPS", "Sweep"]

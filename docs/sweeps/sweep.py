@@ -28,7 +28,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A row: the function form's name, what is swept, over what, and the curves by label."""
+    """A row: the function form's name, what is swept, over what, and the curves by label.
+
+    The name is empty where there is no function form.
+    """
 
     function: str
     axis: str

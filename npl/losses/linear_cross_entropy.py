@@ -25,7 +25,7 @@ from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.places import PerPlace
 from npl.losses.cross_entropy import _holds_probabilities
-from npl.losses.linear_kernels import CHUNK_BYTES, LinearKernels
+from npl.losses.linear_kernels import LinearKernels
 
 __all__ = ["LinearCrossEntropyLoss", "linear_cross_entropy"]
 
@@ -220,12 +220,13 @@ class LinearCrossEntropyLoss(LinearKernels):
                     self.name, "linear_bias", bias.shape, reference, layer.shape[:-1]
                 )
             operands.append(PerPlace("linear_bias", bias, lead, places))
+        itemsize = max([4, *(op.dtype.itemsize for op in operands if op.differentiable)])
         return Terms(
             tuple(operands),
             shape,
             None if weight is None else weight.reshape(lead),
             None if counts is None else counts.reshape(lead),
-            self._block_rows(classes, count, max(op.dtype.itemsize for op in operands[:2])),
+            self._block_rows(classes, count, itemsize, is_index=operands[2].index),
         )
 
     def _check_layer(self, x: Array, layer: Array) -> None:
@@ -264,11 +265,6 @@ class LinearCrossEntropyLoss(LinearKernels):
             )
         rows = (lead[0], probabilities.size // max(1, lead[0] * lead[1]), lead[1])
         return Operand("target", probabilities, lead, (1,), shape=rows, aligned=rows)
-
-    def _block_rows(self, classes: int, places: int, itemsize: int) -> int:
-        if self.batch_chunk_size is not None:
-            return int(self.batch_chunk_size) * places
-        return max(1, CHUNK_BYTES // (classes * max(itemsize, 4)))
 
 
 def linear_cross_entropy(

@@ -17,6 +17,9 @@ from npl.losses.cross_entropy import CrossEntropyLoss
 # Bytes of the logits that are there at once. Large enough that adding to the whole gradient of the
 # weight, once for each block, costs little beside the products that make it.
 CHUNK_BYTES = 1 << 25
+# Of fewer samples at once, the products of matrices are slow: rather the classes are cut too.
+FEWEST_ROWS = 64
+ROWS_OF_CUT_CLASSES = 256
 
 
 class _Place(NamedTuple):
@@ -27,6 +30,13 @@ class _Place(NamedTuple):
     softmax: Any  # what `CrossEntropyLoss` saved
 
 
+class _CutPlace(NamedTuple):
+    """The same where the classes come in chunks."""
+
+    rows: slice
+    losses: numerics.LinearNLL
+
+
 class LinearKernels(Loss):
     """The kernels of `LinearCrossEntropyLoss`, which has the formula."""
 
@@ -34,6 +44,22 @@ class LinearKernels(Loss):
 
     weight: ArrayLike | None
     label_smoothing: float
+    batch_chunk_size: int | None
+
+    def _block_rows(self, classes: int, places: int, itemsize: int, *, is_index: bool) -> int:
+        """Return how many losses are computed at once."""
+        if self.batch_chunk_size is not None:
+            return int(self.batch_chunk_size) * places
+        if is_index and self._cuts_classes(classes, itemsize):
+            return ROWS_OF_CUT_CLASSES
+        return max(1, CHUNK_BYTES // (classes * itemsize))
+
+    def _cuts_classes(self, classes: int, itemsize: int) -> bool:
+        """Whether the classes come in chunks, for targets of indices.
+
+        Distributions are the caller's, and as large as the logits.
+        """
+        return not self.label_smoothing and classes * itemsize * FEWEST_ROWS > CHUNK_BYTES
 
     @cached_property
     def _cross_entropy(self) -> CrossEntropyLoss:
@@ -42,32 +68,46 @@ class LinearKernels(Loss):
 
     def _forward(
         self, x: Array, weight: Array, target: Array, bias: Array | None = None
-    ) -> tuple[Array, list[_Place]]:
+    ) -> tuple[Array, list[_Place | _CutPlace]]:
         losses = np.empty(len(x), x.dtype)
-        places = []
+        places: list[_Place | _CutPlace] = []
+        cuts = target.ndim == 1 and self._cuts_classes(weight.shape[1], x.itemsize)
         for i, own in enumerate(weight):
             rows = slice(i, None, len(weight))
-            layers = numerics.Layers(_rows(x, rows), [own], None if bias is None else bias[i])
-            own_target = _rows(target, rows)
+            own_x, own_target, own_bias = _rows(x, rows), _rows(target, rows), _part(bias, i)
+            if cuts:
+                width = max(1, CHUNK_BYTES // (len(own_x) * x.itemsize))
+                in_chunks = numerics.LinearNLL(own_x, own, own_bias, own_target, width)
+                losses[rows] = in_chunks.losses
+                places.append(_CutPlace(rows, in_chunks))
+                continue
+            layers = numerics.Layers(own_x, [own], own_bias)
             losses[rows], softmax = self._cross_entropy._forward(layers.output, own_target)
             places.append(_Place(rows, layers, softmax))
         return losses, places
 
-    def _grad(self, saved: list[_Place], c: Array, out: Sequence[Array | None]) -> None:
+    def _grad(self, saved: list[_Place | _CutPlace], c: Array, out: Sequence[Array | None]) -> None:
         along_input, along_weight, along_target, along_bias = _four(out)
-        for i, (rows, layers, softmax) in enumerate(saved):
+        for i, place in enumerate(saved):
+            own_out = _part(along_weight, i), _part(along_bias, i)
+            if isinstance(place, _CutPlace):
+                pulled = place.losses.pull(c[place.rows], *own_out)
+                if along_input is not None:
+                    along_input[place.rows] = pulled
+                continue
+            rows, layers, softmax = place
             # Over the logits, which nobody needs any more.
             residual, own_target = layers.output, _part(along_target, rows)
             self._cross_entropy._grad(softmax, c[rows], (residual, own_target))
             if own_target is not None:
                 own_target[c[rows] == 0] = 0  # a masked class of a removed sample: 0 · inf
-            pulled = layers.pull(residual, [_part(along_weight, i)], _part(along_bias, i))
+            pulled = layers.pull(residual, [own_out[0]], own_out[1])
             if along_input is not None:
                 along_input[rows] = pulled
 
     def _hvp(
         self,
-        saved: list[_Place],
+        saved: list[_Place | _CutPlace],
         c: Array,
         v: Sequence[Array | None],
         out: Sequence[Array | None],
@@ -75,6 +115,16 @@ class LinearKernels(Loss):
         _, v_weight, v_target, _ = _four(v)
         along_input, along_weight, along_target, along_bias = _four(out)
         for i, place in enumerate(saved):
+            if isinstance(place, _CutPlace):
+                pulled = place.losses.pull_change(
+                    c[place.rows],
+                    self._own(place, i, v),
+                    _part(along_weight, i),
+                    _part(along_bias, i),
+                )
+                if along_input is not None:
+                    along_input[place.rows] = pulled
+                continue
             rows, layers, softmax = place
             changes = self._push(place, i, v)
             residual, turned = layers.output, np.empty_like(layers.output)
@@ -93,16 +143,27 @@ class LinearKernels(Loss):
             if along_input is not None:
                 along_input[rows] = pulled
 
-    def _push(self, place: _Place, i: int, v: Sequence[Array | None]) -> list[Array | None]:
-        """Return how the features and the logits of a place change along `v`."""
+    @staticmethod
+    def _own(
+        place: _Place | _CutPlace, i: int, v: Sequence[Array | None]
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """Return the parts of `v` that belong to a place's features, weight and bias."""
         v_input, v_weight, _, v_bias = _four(v)
         own_input = None if v_input is None else _rows(v_input, place.rows)
-        return place.layers.push(own_input, [_part(v_weight, i)], _part(v_bias, i))
+        return own_input, _part(v_weight, i), _part(v_bias, i)
 
-    def _jvp(self, saved: list[_Place], v: Sequence[Array | None], rows: int) -> Array:
+    def _push(self, place: _Place, i: int, v: Sequence[Array | None]) -> list[Array | None]:
+        """Return how the features and the logits of a place change along `v`."""
+        own_input, own_weight, own_bias = self._own(place, i, v)
+        return place.layers.push(own_input, [own_weight], own_bias)
+
+    def _jvp(self, saved: list[_Place | _CutPlace], v: Sequence[Array | None], rows: int) -> Array:
         change = np.zeros(rows, np.float64)
         v_target = v[2]
         for i, place in enumerate(saved):
+            if isinstance(place, _CutPlace):
+                change[place.rows] = place.losses.push(self._own(place, i, v))
+                continue
             own_target = None if v_target is None else _rows(v_target, place.rows)
             along = (self._push(place, i, v)[-1], own_target)
             count = len(change[place.rows])

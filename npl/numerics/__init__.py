@@ -20,6 +20,7 @@ from npl.numerics.forward_backward import (
     to_classes,
 )
 from npl.numerics.linear import Layers, linear
+from npl.numerics.linear_nll import LinearNLL
 from npl.numerics.logistic import (
     Logistic,
     decay_of,
@@ -62,6 +63,7 @@ __all__ = [
     "Angles",
     "LabelledSoftmax",
     "Layers",
+    "LinearNLL",
     "Logistic",
     "Posterior",
     "RowNorms",

@@ -12,9 +12,10 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
-from scipy.linalg import blas  # type: ignore[import-untyped]
 
 from npl.numerics.rows import Array
 
@@ -62,7 +63,7 @@ def add_outer(total: Array, a: Array, b: Array) -> None:
     if not (total.size and len(a)):
         return
     # BLAS counts columns first: totalᵀ += bᵀ a, and a row-major matrix is the transpose of what it sees.
-    gemm = blas.sgemm if total.dtype == np.float32 else blas.dgemm
+    gemm = _gemm(total.dtype == np.float32)
     left, left_is_transposed = _column_major(b.T)
     right, right_is_transposed = _column_major(a)
     gemm(
@@ -75,6 +76,14 @@ def add_outer(total: Array, a: Array, b: Array) -> None:
         trans_b=right_is_transposed,
         overwrite_c=True,
     )
+
+
+@cache
+def _gemm(is_single: bool) -> Any:
+    # Not at the top: it is slow to import, and only layers want it.
+    from scipy.linalg import blas  # type: ignore[import-untyped]
+
+    return blas.sgemm if is_single else blas.dgemm
 
 
 def _column_major(matrix: Array) -> tuple[Array, bool]:

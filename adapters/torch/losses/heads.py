@@ -137,12 +137,7 @@ class AdaptiveLogSoftmaxWithLoss(nn.AdaptiveLogSoftmaxWithLoss):
 
     A drop-in for `torch.nn.AdaptiveLogSoftmaxWithLoss`, whose `log_prob` and `predict` it has; the loss is
     computed by `npl.AdaptiveLogSoftmaxWithLoss`, which see for the formula, shapes and derivatives. Gradients
-    flow from both results to the input and all parameters, to the second order.
-
-    Parameters
-    ----------
-    in_features, n_classes, cutoffs, div_value, head_bias, device, dtype
-        As in torch.
+    flow from both results to the input and all parameters, to the second order. The constructor is torch's.
     """
 
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:

@@ -151,6 +151,14 @@ def _reduced(
         weight = constant(name, "sample_weight", sample_weight).to(losses.device, losses.dtype)
         if weight.ndim == 1 and losses.ndim > 1 and len(weight) == len(losses):
             weight = weight.reshape(-1, *(1,) * (losses.ndim - 1))
+        fits = weight.ndim in (0, losses.ndim) and all(
+            own in (1, size) for own, size in zip(weight.shape, losses.shape, strict=False)
+        )
+        if not fits:
+            raise ValueError(
+                f"{name}: sample_weight has shape {tuple(weight.shape)}; for losses of shape "
+                f"{tuple(losses.shape)} it must be a scalar, one weight per sample, or of their shape."
+            )
         weight = weight.broadcast_to(losses.shape)
         # A removed loss is replaced before it is weighted: nothing it holds comes through.
         losses = torch.where(weight == 0, torch.zeros_like(losses), losses) * weight
@@ -165,13 +173,14 @@ def _reduced(
         count = torch.ones_like(losses).sum() if weight is None else weight.sum()
         if reduction == "batchmean":
             count = count * (len(losses) if losses.ndim else 1) / max(losses.numel(), 1)
-    if empty == "nan":
-        return total / count
-    if count == 0 and empty == "raise":
-        raise ValueError(f"{name}: the mean of nothing.")
-    return torch.where(
-        count == 0, torch.zeros_like(total), total / torch.where(count == 0, 1, count)
-    )
+    if empty == "raise" and not torch.compiler.is_compiling() and count == 0:
+        raise ValueError(
+            f'{name}: the mean of nothing. Pass empty="zero" or empty="nan" if that may happen.'
+        )
+    # Divided by 1 where there is nothing, so that the gradient is 0 there, and not 0 / 0.
+    mean = total / torch.where(count == 0, 1, count)
+    nothing = torch.full_like(mean, 0.0 if empty == "zero" else float("nan"))
+    return torch.where(count == 0, nothing, mean)
 
 
 class PairwiseDistance(nn.PairwiseDistance):

@@ -72,9 +72,10 @@ class CTCLoss(Loss):
     one sign are added, in float64: the error of a gradient is that of $\sqrt{T}$ roundings, in float64
     some 8 eps of each element at $T = 200$ and at times twice that, however small the element. The loss
     is the difference of the best alignment's and the logarithm of the sum of the others relative to it,
-    and its error relative to the larger of these. The error of a Hessian-vector product is relative to
-    $\gamma_{t,k} \sum_\tau \mathbb E[\,|v_\tau - \mathbb E\, v_\tau| \mid \pi_t = k]$: where one
-    alignment is all but certain, covariances far below that have few digits.
+    and its error relative to the larger of these. Covariances are sums of deviations from the mean at
+    each time step, and that of a class which outweighs all others is had from theirs: the error of a
+    Hessian-vector product is relative to the absolute sum of its terms, also where one alignment is
+    all but certain.
 
     References
     ----------

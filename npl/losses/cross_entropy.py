@@ -110,7 +110,7 @@ class CrossEntropyLoss(Loss):
     >>> import numpy as np, npl
     >>> loss = npl.CrossEntropyLoss()
     >>> float(loss(np.array([[20.0, 0.0]]), np.array([0])))
-    2.0611536181902037e-09
+    2.0611536...e-09
     """
 
     layout = "classes"

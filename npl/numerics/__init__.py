@@ -17,6 +17,7 @@ from npl.numerics.forward_backward import (
     to_classes,
 )
 from npl.numerics.logistic import Logistic, logistic
+from npl.numerics.rounding import exp_difference, rounded_off
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
@@ -43,6 +44,7 @@ __all__ = [
     "align",
     "centered",
     "covariance_product",
+    "exp_difference",
     "flat",
     "flat_index",
     "labelled_probabilities",
@@ -50,6 +52,7 @@ __all__ = [
     "logistic",
     "on_states",
     "posterior",
+    "rounded_off",
     "shifted_exp",
     "softmax_jvp",
     "softmax_nll",

@@ -88,7 +88,9 @@ def figure(loss: type[Loss], sweep: Sweep) -> str:
         left, right = drawing.subplots(1, 2)
         for label, curve in sweep.curves.items():
             arguments = curve.arguments(sweep.over)
-            unreduced = {"reduction": "none"} if "reduction" in inspect.signature(loss).parameters else {}
+            unreduced = (
+                {"reduction": "none"} if "reduction" in inspect.signature(loss).parameters else {}
+            )
             losses = loss(**unreduced, **curve.options)
             value, pullback = npl.vjp(losses, *arguments)
             gradient = np.moveaxis(pullback(np.ones_like(value))[0], curve.sample_axis, 0)

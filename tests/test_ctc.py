@@ -383,7 +383,7 @@ def test_no_sample() -> None:
 
 def test_threads_and_blocks_do_not_change_a_bit() -> None:
     few = batch(40, np.float32, times=60, classes=9)
-    arguments = take(few, np.tile(np.arange(40), 60))
+    arguments = take(few, np.tile(np.arange(40), 180))  # several blocks
     loss = npl.CTCLoss(reduction="sum")
     v = np.ones_like(arguments[0])
     threads = npl.get_num_threads()
@@ -396,4 +396,4 @@ def test_threads_and_blocks_do_not_change_a_bit() -> None:
     finally:
         npl.set_num_threads(threads)
     assert len(seen) == 1
-    np.testing.assert_array_equal(gradient, np.tile(npl.grad(loss)(*few), (1, 60, 1)))
+    np.testing.assert_array_equal(gradient, np.tile(npl.grad(loss)(*few), (1, 180, 1)))

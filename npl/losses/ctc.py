@@ -21,7 +21,7 @@ __all__ = ["CTCLoss", "ctc_loss"]
 
 # Bytes of one array over times and states in a block. The steps in time run in Python, so a block
 # holds many samples.
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,6 +42,7 @@ from npl.numerics.norms import (
     row_norms,
     shifted_difference,
 )
+from npl.numerics.rounding import exp_difference, rounded_off
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
@@ -76,6 +77,7 @@ __all__ = [
     "centered",
     "covariance_product",
     "decay_of",
+    "exp_difference",
     "flat",
     "flat_index",
     "hinge_slope",
@@ -98,6 +100,7 @@ __all__ = [
     "posterior",
     "power_of_two_scale",
     "project_out",
+    "rounded_off",
     "row_norms",
     "shifted_difference",
     "shifted_exp",

@@ -24,6 +24,7 @@ import numpy as np
 
 from npl.engine.arguments import Array
 from npl.engine.scratch import scratch_like
+from npl.numerics.rounding import exp_difference, rounded_off
 
 # A sum over alignments grows at most threefold a step, and is looked at every so many steps.
 _CHECK_EVERY = 64
@@ -68,7 +69,6 @@ def align(
     ----------
     .. [1] A. Graves, S. Fernández, F. Gomez, J. Schmidhuber, "Connectionist temporal classification",
        ICML 2006 (the recursions).
-    .. [2] D. Knuth, "The Art of Computer Programming" 2, section 4.2.2 (the error of an addition).
     """
     scores = on_states(log_probs, labels, blank)
     times, rows, states = scores.shape
@@ -91,7 +91,7 @@ def align(
     on_best = [
         np.take_along_axis(a, best[:, :, None], 2)[:, :, 0] for a in (scores, rest, with_rest)
     ]
-    drift = _rounded_off(*on_best).cumsum(0)
+    drift = rounded_off(*on_best).cumsum(0)
     alone = np.exp(drift)
     alone[after_end] = 0
     # Prefixes other than the best one's; where these leave it, it adds to them.
@@ -99,7 +99,7 @@ def align(
     prefixes.fill(0)
     reached = np.where(outset == -np.inf, 0, outset)[:, None]
     first = [a[0, :, :2] for a in (scores, rest, with_rest)]
-    start = _exp_difference(first[2], reached, _rounded_off(*first))
+    start = exp_difference(first[2], reached, rounded_off(*first))
     start[row, best[0]] = 0
     prefixes[0, :, :2] = start
     for by, step in enumerate(steps):
@@ -285,14 +285,6 @@ def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> 
     return with_rest, rest
 
 
-def _rounded_off(a: Array, b: Array, total: Array) -> Array:
-    """Return what the additions of `a` and `b` to `total` rounded off, exactly; 0 at -inf."""
-    arrived = total - a
-    lost: Array = (a - (total - arrived)) + (b - arrived)
-    lost[np.isinf(total)] = 0
-    return lost
-
-
 def _step_weights(
     scores: Array, with_rest: Array, rest: Array, skips: Array
 ) -> tuple[Array, Array, Array]:
@@ -306,35 +298,14 @@ def _step_weights(
         now = slice(start, min(start + _TIMES_AT_ONCE, times))
         before = rest[now.start - 1 : now.stop - 1]
         before = np.where(before == -np.inf, 0, before)
-        lost = _rounded_off(scores[now], rest[now], with_rest[now])
+        lost = rounded_off(scores[now], rest[now], with_rest[now])
         for by, step in enumerate(steps):
             allowed = skips[:, 2:] if by == 2 else None
             from_ = before[:, :, : states - by]
-            step[now, :, by:] = _exp_difference(
+            step[now, :, by:] = exp_difference(
                 with_rest[now, :, by:], from_, lost[:, :, by:], allowed
             )
     return steps
-
-
-def _exp_difference(a: Array, b: Array, more: Array, allowed: Array | None = None) -> Array:
-    """Return `exp(a - b + more)` for a small `more`, and 0 where `allowed` is -inf and not 0.
-
-    The rounding error of the difference, which would be that of the exponential, is made up for.
-    Error: 3 u.
-    """
-    a = np.maximum(a, -1e300)  # -inf, but with a difference that can be worked with
-    difference = a - b
-    arrived = difference - a
-    correction = a - (difference - arrived)
-    arrived += b
-    correction -= arrived
-    correction += more
-    if allowed is not None:
-        difference += allowed
-    np.exp(difference, out=difference)
-    correction *= difference
-    difference += correction
-    return difference
 
 
 def _best_alignment(with_rest: Array, rest: Array, outset: Array, last: Array) -> Array:

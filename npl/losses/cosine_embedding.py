@@ -171,7 +171,7 @@ class CosineEmbeddingLoss(Loss):
         excess = np.where(cosine > 0.5, (1 - margin) - from_one, cosine - margin)
         excess = np.where(excess <= 0, 0, excess)
         losses = np.where(y == 1, from_one, np.where(y == -1, excess, 0))
-        sign = np.where(y == 1, -1.0, np.where((y == -1) & (excess > 0), 1.0, 0.0))
+        sign = np.where(y == 1, -1.0, np.where((y == -1) & ~(excess <= 0), 1.0, 0.0))
         return losses, _Pairs(pairs, sign)
 
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:

@@ -60,8 +60,8 @@ def row_layout(loss: str, arrays: dict[str, Array], dim: int = -1) -> RowLayout:
     full = full or (1,)  # numbers are vectors of one element
     if not -len(full) <= dim < len(full):
         raise IndexError(
-            f"{loss}: the vectors lie along axis {dim}, but {shapes} broadcast to shape {full}, of "
-            f"{len(full)} axes." + (" Did you mean dim=0?" if len(full) == 1 else "")
+            f"{loss}: the vectors lie along axis {dim}, but {shapes} broadcast to shape {full}."
+            + (" Did you mean dim=0?" if len(full) == 1 else "")
         )
     axis = dim % len(full)
     return RowLayout(full, axis, full[:axis] + full[axis + 1 :])

@@ -48,8 +48,10 @@ class CosineSimilarity(UnreducedLoss):
     **Accuracy.** Value and gradient are within a few ulp, and the value in [-1, 1], for vectors of any
     magnitude, nearly parallel and nearly orthogonal ones included: rows are scaled before they are
     squared, dot products are taken in twice the precision, and the gradient is the part of the one
-    vector across the other, not a difference of unit vectors. The Hessian-vector product is a sum
-    of mixed signs, and accurate relative to its terms. float32 is computed in float64.
+    vector across the other, not a difference of unit vectors. (For vectors that are parallel to within
+    a few units of roundoff $u$, its error is $O(u^2) / |x|$, some 20 ulp of what is left.)
+    The Hessian-vector product is a sum of mixed signs, and accurate relative to its terms. float32 is
+    computed in float64.
 
     References
     ----------

@@ -33,7 +33,7 @@ __all__ = ["TripletMarginLoss", "triplet_margin_loss"]
 class _Triplet(NamedTuple):
     """What the derivatives need."""
 
-    active: Array  # (n,) bool: whether the loss is above 0
+    active: Array  # (n,) bool: whether the loss is above 0, or NaN
     to_positive: numerics.RowNorms
     to_negative: numerics.RowNorms
     swapped: numerics.RowNorms | None  # from the positive to the negative
@@ -178,7 +178,7 @@ class TripletMarginLoss(Loss):
             swapped = self._norms(positive, negative)
             far = np.minimum(far, swapped.length)
         losses = hinge(to_positive.length, far, float(self.margin))
-        return losses, _Triplet(losses > 0, to_positive, to_negative, swapped)
+        return losses, _Triplet(~(losses <= 0), to_positive, to_negative, swapped)
 
     def _norms(self, a: Array, b: Array) -> numerics.RowNorms:
         difference = numerics.shifted_difference(a, b, float(self.eps))

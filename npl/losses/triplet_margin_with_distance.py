@@ -38,7 +38,7 @@ _PAIRS = ((0, 1), (0, 2), (1, 2))
 class _Distances(NamedTuple):
     """What the derivatives need."""
 
-    active: Array  # (n,) bool: whether the loss is above 0
+    active: Array  # (n,) bool: whether the loss is above 0, or NaN
     operands: tuple[Array, ...]
     values: tuple[Array, ...]  # to the positive, to the negative and, with a swap, between the two
     pullbacks: tuple[Callable[[Array], Any], ...]
@@ -200,7 +200,7 @@ class TripletMarginWithDistanceLoss(Loss):
             pullbacks.append(pullback)
         far = np.minimum(values[1], values[2]) if self.swap else values[1]
         losses = hinge(values[0], far, float(self.margin))
-        return losses, _Distances(losses > 0, wide, tuple(values), tuple(pullbacks))
+        return losses, _Distances(~(losses <= 0), wide, tuple(values), tuple(pullbacks))
 
     def _coefficients(self, saved: _Distances, c: Array) -> list[Array]:
         """Return what each distance is multiplied by."""

@@ -50,8 +50,8 @@ ROWS = [
     ),
     row(
         lambda: SIMILAR(Y, Y),
-        "CosineSimilarity: the vectors lie along axis 1, but x1 (3,) and x2 (3,) broadcast to shape (3,), "
-        "of 1 axes. Did you mean dim=0?",
+        "CosineSimilarity: the vectors lie along axis 1, but x1 (3,) and x2 (3,) broadcast to shape (3,). "
+        "Did you mean dim=0?",
         IndexError,
     ),
     row(

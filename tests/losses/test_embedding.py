@@ -10,6 +10,7 @@ import npl.functional as F
 
 INF = float("inf")
 RNG = np.random.default_rng(0)
+X_NEAR = np.array([[1.0, 2.0]])
 
 
 def pullback(loss, *arguments):
@@ -273,3 +274,20 @@ def test_any_distance_that_npl_follows() -> None:
     )
     with pytest.raises(TypeError, match="NPL does not follow"):
         whole(*images)
+
+
+@pytest.mark.parametrize(
+    ("loss", "more"),
+    [
+        (npl.TripletMarginLoss(), [X_NEAR]),
+        (npl.TripletMarginWithDistanceLoss(), [X_NEAR]),
+        (npl.CosineEmbeddingLoss(), [np.array([-1])]),
+        (npl.CosineEmbeddingLoss(), [np.array([1])]),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_nan_shows_in_value_and_gradient(loss: npl.Loss, more: list[np.ndarray]) -> None:
+    x = np.array([[np.nan, 1.0]])
+    value, gradient = npl.value_and_grad(loss)(x, X_NEAR, *more)
+    assert np.isnan(value)
+    assert np.isnan(gradient).any()

@@ -334,6 +334,8 @@ CASES = [
     _distance_case("manhattan", p=1),
     _distance_case("cubic", p=3.0, eps=0),
     _distance_case("between", p=1.5, eps=0),
+    _distance_case("half", p=0.5, eps=0),
+    _distance_case("seventh", p=7.0, eps=0),
     _distance_case("maximum", p=INF, eps=0),
     _similarity_case("plain", _near_pairs),
     _similarity_case("exact", eps=0),

@@ -84,11 +84,7 @@ class CosineEmbeddingLoss(Loss):
         >>> import numpy as np, npl
         >>> loss = npl.CosineEmbeddingLoss()
         >>> float(loss(np.array([[1.0, 0.0]]), np.array([[1.0, 1e-10]]), np.array([1])))
-    <<<<<<< HEAD
         5.00000000000000...e-21
-    =======
-        5.0000...e-21
-    >>>>>>> embedding
     """
 
     margin: float = 0.0

@@ -8,7 +8,7 @@ be nearly equal, unless the exact result is itself such a difference.
 """
 
 from npl.numerics.angles import Angles, Side, across, angles
-from npl.numerics.exact_sums import two_product, two_sum
+from npl.numerics.exact_sums import accurate_dot, exp_difference, rounded_off, two_product, two_sum
 from npl.numerics.factorial import log_factorial, log_factorial_curvature, log_factorial_slope
 from npl.numerics.forward_backward import (
     Alignments,
@@ -42,7 +42,6 @@ from npl.numerics.norms import (
     row_norms,
     shifted_difference,
 )
-from npl.numerics.rounding import exp_difference, rounded_off
 from npl.numerics.rows import flat, flat_index, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
@@ -71,6 +70,7 @@ __all__ = [
     "ShiftedExp",
     "Side",
     "SplitSoftmax",
+    "accurate_dot",
     "across",
     "align",
     "angles",

@@ -7,59 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from npl.numerics.exact_sums import accurate_dot, two_product, two_sum
 from npl.numerics.norms import power_of_two_scale
 
 Array = NDArray[Any]
 
-_SPLITTER = 2.0**27 + 1
 # Above this a cosine is one minus its distance from one: it then never leaves [-1, 1].
 _NEARLY_PARALLEL = 0.5
-
-
-def two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return the rounded products and their rounding errors, exactly, if nothing underflows.
-
-    References
-    ----------
-    .. [1] T. J. Dekker, "A floating-point technique for extending the available precision", Numer.
-       Math. 18, 1971.
-    """
-    product: Array = a * b
-    first, second = a * _SPLITTER, b * _SPLITTER
-    a_high, b_high = first - (first - a), second - (second - b)
-    a_low, b_low = a - a_high, b - b_high
-    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return product, error
-
-
-def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return the rounded sums and their rounding errors, exactly (Knuth)."""
-    total: Array = a + b
-    arrived = total - a
-    return total, (a - (total - arrived)) + (b - arrived)
-
-
-def accurate_dot(a: Array, b: Array) -> Array:
-    r"""Return the dot products of float64 rows as if in twice the precision.
-
-    Error: $u |a \cdot b| + O(u^2 \log D) \sum_i |a_i b_i|$: products and the sums of a tree of pairs
-    keep their rounding errors, which are added at the end.
-
-    References
-    ----------
-    .. [1] T. Ogita, S. M. Rump, S. Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26(6),
-       2005.
-    """
-    terms, errors = two_product(a, b)
-    lost: Array = errors.sum(-1)
-    while terms.shape[-1] > 1:
-        half = terms.shape[-1] // 2
-        rest = terms[:, 2 * half :]
-        sums, errors = two_sum(terms[:, :half], terms[:, half : 2 * half])
-        lost = lost + errors.sum(-1)
-        terms = np.concatenate([sums, rest], -1) if rest.shape[-1] else sums
-    total: Array = terms.sum(-1) + lost
-    return total
 
 
 class Side(NamedTuple):

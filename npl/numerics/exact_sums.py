@@ -1,10 +1,11 @@
-r"""Sums and products with their rounding errors: what a plain operation drops, as a second number.
+r"""Sums, products and exponentials with their rounding errors: what a plain operation drops.
 
 References
 ----------
 .. [1] T. J. Dekker, "A floating-point technique for extending the available precision", Numer. Math.
    18, 1971.
 .. [2] D. E. Knuth, "The Art of Computer Programming", vol. 2, section 4.2.2, 1969.
+.. [3] T. Ogita, S. M. Rump, S. Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26(6), 2005.
 """
 
 from __future__ import annotations
@@ -16,16 +17,22 @@ from npl.numerics.rows import Array
 _SPLIT = 2.0**27 + 1  # of a float64 into two halves of 26 bits
 
 
-def two_sum(a: Array, b: Array | float) -> tuple[Array, Array]:
-    """Return the rounded sum of float64 numbers, and the exact error of that rounding [2]_.
+def rounded_off(a: Array, b: Array | float, total: Array) -> Array:
+    """Return what the addition of float64 numbers to `total` rounded off, exactly [2]_.
 
     0 in place of an error that is not finite, next to a sum that is not.
     """
     with np.errstate(all="ignore"):
-        total = np.add(a, b)
         arrived = total - a
-        error = (a - (total - arrived)) + (b - arrived)
-    return total, _finite_or_zero(error)
+        error: Array = (a - (total - arrived)) + (b - arrived)
+    return _finite_or_zero(error)
+
+
+def two_sum(a: Array, b: Array | float) -> tuple[Array, Array]:
+    """Return the rounded sum of float64 numbers, and the exact error of that rounding [2]_."""
+    with np.errstate(all="ignore"):
+        total: Array = np.add(a, b)
+    return total, rounded_off(a, b, total)
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
@@ -40,6 +47,45 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
         b_high, b_low = _halves(b)
         error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
     return product, _finite_or_zero(error)
+
+
+def accurate_dot(a: Array, b: Array) -> Array:
+    r"""Return the dot products of float64 rows as if in twice the precision.
+
+    Error: $u |a \cdot b| + O(u^2 \log D) \sum_i |a_i b_i|$: products and the sums of a tree of pairs
+    keep their rounding errors, which are added at the end [3]_.
+    """
+    terms, errors = two_product(a, b)
+    lost: Array = errors.sum(-1)
+    while terms.shape[-1] > 1:
+        half = terms.shape[-1] // 2
+        rest = terms[:, 2 * half :]
+        sums, errors = two_sum(terms[:, :half], terms[:, half : 2 * half])
+        lost = lost + errors.sum(-1)
+        terms = np.concatenate([sums, rest], -1) if rest.shape[-1] else sums
+    total: Array = terms.sum(-1) + lost
+    return total
+
+
+def exp_difference(a: Array, b: Array, more: Array, allowed: Array | None = None) -> Array:
+    """Return `exp(a - b + more)` for a small `more`, and 0 where `allowed` is -inf and not 0.
+
+    The rounding error of the difference, which would be that of the exponential, is made up for.
+    Error: 3 u.
+    """
+    a = np.maximum(a, -1e300)  # -inf, but with a difference that can be worked with
+    difference = a - b
+    arrived = difference - a
+    correction = a - (difference - arrived)
+    arrived += b
+    correction -= arrived
+    correction += more
+    if allowed is not None:
+        difference += allowed
+    np.exp(difference, out=difference)
+    correction *= difference
+    difference += correction
+    return difference
 
 
 def _halves(a: Array) -> tuple[Array, Array]:

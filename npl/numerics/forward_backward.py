@@ -24,7 +24,7 @@ import numpy as np
 
 from npl.engine.arguments import Array
 from npl.engine.scratch import scratch_like
-from npl.numerics.rounding import exp_difference, rounded_off
+from npl.numerics.exact_sums import exp_difference, rounded_off
 
 # A sum over alignments grows at most threefold a step, and is looked at every so many steps.
 _CHECK_EVERY = 64

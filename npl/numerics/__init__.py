@@ -7,7 +7,7 @@ nearly equal numbers are subtracted; the forms here never subtract two rounded q
 be nearly equal, unless the exact result is itself such a difference.
 """
 
-from npl.numerics.linear import Layers, linear
+from npl.numerics.layers import Layers, linear
 from npl.numerics.linear_nll import LinearNLL
 from npl.numerics.logistic import Logistic, logistic
 from npl.numerics.rows import flat, flat_index, zero_wins

@@ -19,6 +19,7 @@ from npl.numerics.forward_backward import (
     posterior,
     to_classes,
 )
+from npl.numerics.layers import Layers, linear
 from npl.numerics.linear import Layers, linear
 from npl.numerics.linear_nll import LinearNLL
 from npl.numerics.logistic import (

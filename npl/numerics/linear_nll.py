@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npl.numerics.linear import add_outer, linear, linear_jvp
+from npl.numerics.layers import add_outer, linear, linear_jvp
 from npl.numerics.rows import Array
 
 Parameters = tuple[Array, Array, Array | None]  # x, weight and bias of a layer

@@ -12,8 +12,6 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from npl.numerics.rows import Array
 
 # As kernels over classes want their rows: class-major where there are few (`npl.engine.operands`).
 _CLASS_MAJOR_UP_TO = 64
+_ADDED_BYTES = 1 << 21  # of a gradient, in cache from its making to its adding
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -56,43 +55,17 @@ def linear_jvp(
 
 
 def add_outer(total: Array, a: Array, b: Array) -> None:
-    r"""Add $a^\top b$ to `total`, which is C-contiguous, without a temporary of its size.
+    r"""Add $a^\top b$ to `total`, some rows at a time, without a temporary of its size.
 
-    The gradient of a layer's weight, for `a` the gradient of its output and `b` its input.
+    The gradient of a layer's weight, for `a` the gradient of its output and `b` its input. NumPy's BLAS
+    alone, which cannot add: SciPy's can, but it is another library with threads of its own, and the two
+    wait for each other's.
     """
-    if not (total.size and len(a)):
-        return
-    # BLAS counts columns first: totalᵀ += bᵀ a, and a row-major matrix is the transpose of what it sees.
-    gemm = _gemm(total.dtype == np.float32)
-    left, left_is_transposed = _column_major(b.T)
-    right, right_is_transposed = _column_major(a)
-    gemm(
-        1.0,
-        left,
-        right,
-        beta=1.0,
-        c=total.T,
-        trans_a=left_is_transposed,
-        trans_b=right_is_transposed,
-        overwrite_c=True,
-    )
-
-
-@cache
-def _gemm(is_single: bool) -> Any:
-    # Not at the top: it is slow to import, and only layers want it.
-    from scipy.linalg import blas  # type: ignore[import-untyped]
-
-    return blas.sgemm if is_single else blas.dgemm
-
-
-def _column_major(matrix: Array) -> tuple[Array, bool]:
-    """Return a matrix or its transpose, whichever is column-major, and whether it is the transpose."""
-    if matrix.flags.f_contiguous:
-        return matrix, False
-    if not matrix.flags.c_contiguous:
-        return np.asfortranarray(matrix), False
-    return matrix.T, True
+    rows, width = total.shape
+    step = max(1, _ADDED_BYTES // max(1, width * total.itemsize))
+    for start in range(0, rows if width and len(a) else 0, step):
+        part = total[start : start + step]
+        part += a[:, start : start + step].T @ b
 
 
 class Layers:

@@ -51,6 +51,8 @@ def evaluate(
             names.append(name)
     tensors, dtype = computable(tensors)
     if is_opaque(tensors):
+        if tensors[0].is_meta:  # a number goes along with tensors anywhere, as in torch
+            tensors = [t.to("meta") if t.ndim == 0 and t.is_cpu else t for t in tensors]
         _check_devices(loss.__name__, names, tensors)
         call = compiled.describe(loss.__name__, names, count, options)
         value = compiled.evaluate(call, count, options.get("reduction", "none") != "none", tensors)

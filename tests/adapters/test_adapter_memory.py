@@ -8,6 +8,14 @@ import npl.adapters.torch.functional as F
 from adapter_cases import CASES, labels
 from adapter_cases import Torch as T
 
+# What measures distances and similarities is reduced, if at all, by torch.
+REDUCED = [
+    row
+    for row in CASES
+    if row.values[0].name
+    not in ("cosine_similarity", "pairwise_distance", "triplet_margin_with_distance_loss")
+]
+
 
 def _memory(*tensors):
     return {t.untyped_storage().data_ptr() for t in tensors}
@@ -51,7 +59,7 @@ def test_a_second_backward_needs_retain_graph(case, reduction):
         loss.backward()
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", REDUCED)
 def test_a_gradient_that_depends_on_what_was_overwritten_is_refused(case):
     of, tensors = case.build("none")
     first, *others = [t * 1 for t in tensors]
@@ -61,7 +69,7 @@ def test_a_gradient_that_depends_on_what_was_overwritten_is_refused(case):
         loss.sum().backward()
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", REDUCED)
 def test_training_is_one_pass(case, count_passes):
     of, tensors = case.build("mean")
     of(F)(*tensors).backward()

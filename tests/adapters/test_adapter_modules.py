@@ -199,11 +199,16 @@ def test_an_option_out_of_its_range_is_refused_at_construction():
 def test_normalizer_of_the_module(name):
     arguments = arguments_of_module(name)
     module = construct(adapter, name, normalizer=8)
-    total = copy.copy(module)
-    total.reduction, total.normalizer = "sum", None
-    total = total(*arguments)
-    torch.testing.assert_close(module(*arguments), total / 8)
-    torch.testing.assert_close(module(*arguments, normalizer=torch.tensor(2)), total / 2)
+    value = module(*arguments)
+    assert value.dtype == torch.float32
+    for normalizer in (2, 2.0, torch.tensor(2)):
+        torch.testing.assert_close(module(*arguments, normalizer=normalizer), value * 4)
+
+
+def test_a_mean_is_the_sum_over_the_normalizer():
+    x, y = arguments_of_module("CrossEntropyLoss")
+    total = adapter.CrossEntropyLoss(reduction="sum")(x, y)
+    torch.testing.assert_close(adapter.CrossEntropyLoss(normalizer=8)(x, y), total / 8)
 
 
 def test_empty_of_the_module():

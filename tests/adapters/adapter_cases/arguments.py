@@ -12,7 +12,7 @@ from adapter_cases.case import labels
 
 # What a constructor cannot do without.
 _REQUIRED: dict[str, tuple[Any, ...]] = {
-    "AdaptiveLogSoftmaxWithLoss": (3, 10, [4, 7]),
+    "AdaptiveLogSoftmaxWithLoss": (16, 10, [4, 7]),
     "LinearCrossEntropyLoss": (3, 3),
 }
 
@@ -30,7 +30,7 @@ def _numbers(count: int) -> tuple[Tensor, ...]:
 
 
 _OF_CALL: dict[str, Callable[[], tuple[Any, ...]]] = {
-    "AdaptiveLogSoftmaxWithLoss": lambda: (torch.randn(4, 3), labels(10, 4)),
+    "AdaptiveLogSoftmaxWithLoss": lambda: (torch.randn(4, 16), labels(10, 4)),
     "BCELoss": lambda: (torch.rand(4, 3), torch.rand(4, 3)),
     "BCEWithLogitsLoss": lambda: (torch.randn(4, 3), torch.rand(4, 3)),
     "CTCLoss": lambda: (
@@ -75,7 +75,7 @@ def construct(library: Any, name: str, **options: Any) -> nn.Module:
 
 
 def arguments_of_module(name: str) -> tuple[Any, ...]:
-    """Return new arguments of 4 rows and 3 columns, in single precision, for a call of a module."""
+    """Return new arguments of 4 rows, in single precision, for a call of a module."""
     return _OF_CALL.get(name, lambda: _numbers(2))()
 
 

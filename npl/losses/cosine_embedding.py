@@ -41,50 +41,50 @@ class _Pairs(NamedTuple):
 class CosineEmbeddingLoss(Loss):
     r"""How far the directions of two vectors are from what a target says: alike, or different.
 
-        With the cosine of `CosineSimilarity` (without its $\epsilon$) and a margin $m$,
+    With the cosine of `CosineSimilarity` (without its $\epsilon$) and a margin $m$,
 
-        $$\ell = \begin{cases} 1 - \cos(x_1, x_2) & y = 1 \\ \max(0,\; \cos(x_1, x_2) - m) & y = -1
-        \end{cases}$$
+    $$\ell = \begin{cases} 1 - \cos(x_1, x_2) & y = 1 \\ \max(0,\; \cos(x_1, x_2) - m) & y = -1
+    \end{cases}$$
 
-        and 0 for any other target, as in torch.
+    and 0 for any other target, as in torch.
 
     Parameters
     ----------
-        margin : float, default 0.0
-            $m$, as a rule in [-1, 1]: up to this cosine different vectors cost nothing.
-        size_average, reduce : bool, optional
-            Deprecated, as in torch: they override `reduction`, with a warning.
-        reduction : {"mean", "sum", "none", "batchmean"}
-            "mean" divides by the number of pairs (the sum of `sample_weight`), whatever their targets;
-            "batchmean" by N.
-        normalizer : float, optional
-            What "mean" divides by instead, unless the call says otherwise.
-        empty : {"nan", "zero", "raise"}, default "nan"
-            The mean of no pair. Its gradient is zero.
+    margin : float, default 0.0
+        $m$, as a rule in [-1, 1]: up to this cosine different vectors cost nothing.
+    size_average, reduce : bool, optional
+        Deprecated, as in torch: they override `reduction`, with a warning.
+    reduction : {"mean", "sum", "none", "batchmean"}
+        "mean" divides by the number of pairs (the sum of `sample_weight`), whatever their targets;
+        "batchmean" by N.
+    normalizer : float, optional
+        What "mean" divides by instead, unless the call says otherwise.
+    empty : {"nan", "zero", "raise"}, default "nan"
+        The mean of no pair. Its gradient is zero.
 
     Notes
     -----
-        **Derivatives.** Those of the cosine (see `CosineSimilarity`), with the sign $-1$ for $y = 1$, and $+1$
-        for $y = -1$ where $\cos > m$. There is none with respect to the target.
+    **Derivatives.** Those of the cosine (see `CosineSimilarity`), with the sign $-1$ for $y = 1$, and $+1$
+    for $y = -1$ where $\cos > m$. There is none with respect to the target.
 
-        **Kinks.** The subgradient of least norm: 0 at $\cos = m$. The cosine with a zero vector is 0, and so are
-        its derivatives.
+    **Kinks.** The subgradient of least norm: 0 at $\cos = m$. The cosine with a zero vector is 0, and so are
+    its derivatives.
 
-        **Accuracy.** A few ulp, for vectors of any magnitude. $1 - \cos$ of nearly parallel vectors has all
-        its digits, as has its gradient: it comes from the part of one vector across the other. $\cos -
-        m$ is a difference, and accurate relative to its terms. float32 is computed in float64.
+    **Accuracy.** A few ulp, for vectors of any magnitude. $1 - \cos$ of nearly parallel vectors has all
+    its digits, as has its gradient: it comes from the part of one vector across the other. $\cos -
+    m$ is a difference, and accurate relative to its terms. float32 is computed in float64.
 
     References
     ----------
-        .. [1] L. Giraud, J. Langou, M. Rozložník, "The loss of orthogonality in the Gram-Schmidt
-           orthogonalization process", Comput. Math. Appl. 50, 2005.
+    .. [1] L. Giraud, J. Langou, M. Rozložník, "The loss of orthogonality in the Gram-Schmidt
+       orthogonalization process", Comput. Math. Appl. 50, 2005.
 
     Examples
     --------
-        >>> import numpy as np, npl
-        >>> loss = npl.CosineEmbeddingLoss()
-        >>> float(loss(np.array([[1.0, 0.0]]), np.array([[1.0, 1e-10]]), np.array([1])))
-        5.00000000000000...e-21
+    >>> import numpy as np, npl
+    >>> loss = npl.CosineEmbeddingLoss()
+    >>> float(loss(np.array([[1.0, 0.0]]), np.array([[1.0, 1e-10]]), np.array([1])))
+    5.0000...e-21
     """
 
     margin: float = 0.0

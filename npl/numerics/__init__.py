@@ -20,7 +20,6 @@ from npl.numerics.forward_backward import (
     to_classes,
 )
 from npl.numerics.layers import Layers, linear
-from npl.numerics.linear import Layers, linear
 from npl.numerics.linear_nll import LinearNLL
 from npl.numerics.logistic import (
     Logistic,

@@ -162,9 +162,10 @@ def still_applies(
     row: Departure, samples: Iterable[Sample], check: Callable[[str, Sample], None]
 ) -> bool:
     """Whether the samples of a row fail a check: each of some, or in half precision one of them."""
-    chosen = spread([held(row.name, sample) for sample in samples if row.applies(sample)], 5)
-    failed = [_fails(row.name, sample, check) for sample in chosen]
-    return any(failed) if row.kind == "half" else bool(failed) and all(failed)
+    chosen = [held(row.name, sample) for sample in samples if row.applies(sample)]
+    if row.kind == "half":
+        return any(_fails(row.name, sample, check) for sample in chosen)
+    return bool(chosen) and all(_fails(row.name, sample, check) for sample in spread(chosen, 5))
 
 
 def _fails(name: str, sample: Sample, check: Callable[[str, Sample], None]) -> bool:

@@ -15,7 +15,6 @@ import npl
 import npl.adapters.torch.functional as AF
 import npl.functional as F
 from tests.test_torch_parity import DTYPES, REDUCTIONS, Array, assert_parity, sweep
-from tests.test_torch_samples import op_samples, plain, to_numpy
 
 N, C = 5, 3
 SHAPES = [(), (C,), (N, C), (N, 1), (2, N, C), (0,), (0, C), (N, 0)]
@@ -246,33 +245,3 @@ def test_an_input_without_classes() -> None:
 
 
 # ---------------------------------------------------------------------- torch's own samples
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-@pytest.mark.parametrize(
-    "name",
-    [
-        "hinge_embedding_loss",
-        "margin_ranking_loss",
-        "multilabel_soft_margin_loss",
-        "soft_margin_loss",
-    ],
-)
-def test_samples_of_torch(name: str, dtype: torch.dtype) -> None:
-    count = 0
-    constant_target = name in ("hinge_embedding_loss", "soft_margin_loss")
-    for sample in op_samples(name, dtype):
-        options = plain(sample.kwargs)
-        arrays = {k: to_numpy(v) for k, v in options.items()}
-        tensors = [t.detach() for t in (sample.input, *sample.args)]
-        held = tensors[1:] if constant_target else []
-        numbers = [t.numpy() for t in tensors]
-        held_numbers = numbers[1:] if constant_target else []
-        assert_parity(
-            lambda *a, k=arrays, h=held_numbers: getattr(F, name)(*a, *h, **k),
-            lambda *a, k=options, h=held: getattr(TF, name)(*a, *h, **k),
-            numbers[:1] if constant_target else numbers,
-            str(sample),
-        )
-        count += 1
-    assert count > 3

@@ -298,7 +298,8 @@ def test_bad_cutoffs(cutoffs: Any) -> None:
         (
             lambda: LOSS(X, np.where(Y[2] == Y, 12, Y), *P),
             IndexError,
-            f"target[{int(np.argmax(Y[2] == Y))}] is 12; for 12 classes it must lie in [0, 11].",
+            f"target[{int(np.argmax(Y[2] == Y))}] is 12; for 12 classes it must lie in [0, 11]. "
+            "Are your labels counted from 1? Did you mean target - 1?",
         ),
         (lambda: LOSS(X, Y - 20, *P), IndexError, f"target[0] is {Y[0] - 20}; for 12 classes "),
         (
@@ -325,7 +326,7 @@ def test_bad_cutoffs(cutoffs: Any) -> None:
         (
             lambda: LOSS(X, Y, *P[:-1]),
             TypeError,
-            "4 parameters; it must be 5: head.weight, tail.0.0.weight, tail.0.1.weight, "
+            "got 4 parameters; it must be 5: head.weight, tail.0.0.weight, tail.0.1.weight, "
             "tail.1.0.weight, tail.1.1.weight.",
         ),
         (
@@ -341,7 +342,7 @@ def test_bad_cutoffs(cutoffs: Any) -> None:
         (
             lambda: npl.AdaptiveLogSoftmaxWithLoss(6, 12, [3], 0.0),
             ValueError,
-            "div_value is 0; it must be above.",
+            "div_value is 0.0; it must be a finite number above 0.",
         ),
     ],
 )

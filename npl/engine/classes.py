@@ -67,8 +67,12 @@ def class_labels(
     layout: ClassLayout,
     ignore_index: int | None,
     sample_weight: ArrayLike | None,
+    *,
+    reference: str | None = None,
 ) -> Labels:
     """Check class indices against the input; `ignore_index` is None where a loss ignores none.
+
+    `reference` is what messages say that the shape must fit, by default the input as `layout` has it.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def class_labels(
     labels = indices(loss, "target", target)
     one_of_unbatched = layout.shape == () and labels.shape == (1,)  # torch takes both () and (1,)
     if labels.shape != layout.shape and not one_of_unbatched:
-        reference = f"input {(*layout.shape[:1], layout.classes, *layout.shape[1:])}"
+        reference = reference or f"input {(*layout.shape[:1], layout.classes, *layout.shape[1:])}"
         raise shape_mismatch(loss, "target", labels.shape, reference, layout.shape)
     labels = labels.reshape(layout.lead)
     if labels.size == 0:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,18 +15,16 @@ from numpy.typing import ArrayLike, DTypeLike
 from npl.engine.arguments import (
     Array,
     Empty,
-    Interval,
     Reduction,
+    boolean,
     floats,
-    indices,
     integer,
-    number,
-    position,
+    positive_number,
     shape_mismatch,
 )
+from npl.engine.classes import ClassLayout, class_labels
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand, Shared
-from npl.engine.reduction import sample_weights
 from npl.losses.adaptive_clusters import ClusteredCrossEntropy
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss", "AdaptiveOutput"]
@@ -137,10 +136,11 @@ class AdaptiveLogSoftmaxWithLoss(ClusteredCrossEntropy):
                 raise ValueError(
                     f"{self.name}: {name} is {getattr(self, name)}; it must be at least 1."
                 )
-        number(self.name, "div_value", self.div_value, Interval(0, math.inf))
-        if self.div_value == 0:
-            raise ValueError(f"{self.name}: div_value is 0; it must be above.")
-        cutoffs = tuple(self.cutoffs)
+        positive_number(self.name, "div_value", self.div_value)
+        boolean(self.name, "head_bias", self.head_bias)
+        cutoffs: tuple[Any, ...] = ()
+        if isinstance(self.cutoffs, Iterable) and all(isinstance(c, Real) for c in self.cutoffs):
+            cutoffs = tuple(self.cutoffs)
         rising = all(a < b for a, b in itertools.pairwise(cutoffs))
         whole = all(int(c) == c for c in cutoffs)
         if not (cutoffs and rising and whole and 1 <= cutoffs[0] <= cutoffs[-1] < self.n_classes):
@@ -278,7 +278,11 @@ class AdaptiveLogSoftmaxWithLoss(ClusteredCrossEntropy):
             )
         shape = x.shape[:-1]
         lead = shape or (1,)
-        labels = self._labels(x, target, shape, lead, sample_weight)
+        layout = ClassLayout(x.ndim - 1, self.n_classes, shape)
+        reference = f"input {x.shape}"
+        labels = class_labels(
+            self.name, target, layout, None, sample_weight, reference=reference
+        ).indices
         operands = [
             Operand("input", x, lead, (x.ndim - 1,)),
             Operand("target", labels, lead, index=True),
@@ -291,37 +295,12 @@ class AdaptiveLogSoftmaxWithLoss(ClusteredCrossEntropy):
         )
         return Terms(tuple(operands), shape, block_rows=max(1, CHUNK_BYTES // (8 * width)))
 
-    def _labels(
-        self,
-        x: Array,
-        target: Any,
-        shape: tuple[int, ...],
-        lead: tuple[int, ...],
-        sample_weight: ArrayLike | None,
-    ) -> Array:
-        labels = indices(self.name, "target", target)
-        if labels.shape != shape:
-            raise shape_mismatch(self.name, "target", labels.shape, f"input {x.shape}", shape)
-        labels = labels.reshape(lead)
-        outside = (labels < 0) | (labels >= self.n_classes)
-        if outside.any():
-            weights = sample_weights(self.name, sample_weight, shape, lead)
-            counting = outside if weights is None else outside & (weights != 0)
-            if counting.any():
-                index = tuple(np.argwhere(counting)[0])
-                where = position(index) if shape else ""
-                raise IndexError(
-                    f"{self.name}: target{where} is {int(labels[index])}; for {self.n_classes} classes "
-                    f"it must lie in [0, {self.n_classes - 1}]."
-                )
-            labels = np.where(outside, labels.dtype.type(0), labels)
-        return labels.astype(np.intp, copy=False)
-
     def _parameters(self, parameters: Sequence[Any]) -> dict[str, Array]:
         shapes = self.parameter_shapes()
         if len(parameters) != len(shapes):
             raise TypeError(
-                f"{self.name}: {len(parameters)} parameters; it must be {len(shapes)}: {', '.join(shapes)}."
+                f"{self.name}: got {len(parameters)} parameters; it must be {len(shapes)}: "
+                f"{', '.join(shapes)}."
             )
         checked = {}
         for (name, shape), value in zip(shapes.items(), parameters, strict=True):

@@ -95,7 +95,7 @@ class MultiMarginLoss(Loss):
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
         is_number = isinstance(self.p, int | float | np.integer | np.floating)
-        if not is_number or self.p not in (1, 2):
+        if not is_number or isinstance(self.p, bool) or self.p not in (1, 2):
             raise ValueError(f"{self.name}: p is {self.p!r}; it must be 1 or 2.")
         number(self.name, "margin", self.margin, Interval(-np.inf, np.inf))
         # A float32 of the caller's must not pull the arithmetic down to it.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from npl.numerics.exact_sums import accurate_dot, two_product, two_sum
 from npl.numerics.norms import power_of_two_scale
-
-Array = NDArray[Any]
+from npl.numerics.rows import Array
 
 # Above this a cosine is one minus its distance from one: it then never leaves [-1, 1].
 _NEARLY_PARALLEL = 0.5

@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npl.engine.arguments import Array
 from npl.engine.scratch import scratch_like
 from npl.numerics.exact_sums import exp_difference, rounded_off
+from npl.numerics.rows import Array
 
 # A sum over alignments grows at most threefold a step, and is looked at every so many steps.
 _CHECK_EVERY = 64

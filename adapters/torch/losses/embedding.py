@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import npl
-from npl.adapters.torch.evaluation import constant, evaluate, legacy_reduction
+from npl.adapters.torch.evaluation import evaluate, legacy_reduction
+from npl.adapters.torch.losses.margin import margin_ranking_loss
 from npl.adapters.torch.losses.options import Options
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -62,8 +63,8 @@ def cosine_embedding_loss(
     """
     return evaluate(
         npl.CosineEmbeddingLoss,
-        {"input1": input1, "input2": input2, "target": target},
-        {"sample_weight": sample_weight, "normalizer": normalizer},
+        {"input1": input1, "input2": input2},
+        {"target": target, "sample_weight": sample_weight, "normalizer": normalizer},
         margin=margin,
         reduction=legacy_reduction(size_average, reduce, reduction),
         empty=empty,
@@ -137,50 +138,18 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = torch.minimum(far, distance(positive, negative))
-    losses = torch.clamp_min(margin + near - far, 0)
-    return _reduced(losses, reduction, sample_weight, normalizer, empty)
-
-
-def _reduced(
-    losses: Tensor, reduction: str, sample_weight: Any, normalizer: Any, empty: str
-) -> Tensor:
-    """Return losses weighted and reduced by NPL's rules."""
-    name = "TripletMarginWithDistanceLoss"
-    weight = None
-    if sample_weight is not None:
-        weight = constant(name, "sample_weight", sample_weight).to(losses.device, losses.dtype)
-        if weight.ndim == 1 and losses.ndim > 1 and len(weight) == len(losses):
-            weight = weight.reshape(-1, *(1,) * (losses.ndim - 1))
-        fits = weight.ndim in (0, losses.ndim) and all(
-            own in (1, size) for own, size in zip(weight.shape, losses.shape, strict=False)
-        )
-        if not fits:
-            raise ValueError(
-                f"{name}: sample_weight has shape {tuple(weight.shape)}; for losses of shape "
-                f"{tuple(losses.shape)} it must be a scalar, one weight per sample, or of their shape."
-            )
-        weight = weight.broadcast_to(losses.shape)
-        # A removed loss is replaced before it is weighted: nothing it holds comes through.
-        losses = torch.where(weight == 0, torch.zeros_like(losses), losses) * weight
-    if reduction == "none":
-        return losses
-    total = losses.sum()
-    if reduction == "sum":
-        return total
-    if normalizer is not None:
-        count = constant(name, "normalizer", normalizer).to(losses.device)
-    else:
-        count = torch.ones_like(losses).sum() if weight is None else weight.sum()
-        if reduction == "batchmean":
-            count = count * (len(losses) if losses.ndim else 1) / max(losses.numel(), 1)
-    if empty == "raise" and not torch.compiler.is_compiling() and count == 0:
-        raise ValueError(
-            f'{name}: the mean of nothing. Pass empty="zero" or empty="nan" if that may happen.'
-        )
-    # Divided by 1 where there is nothing, so that the gradient is 0 there, and not 0 / 0.
-    mean = total / torch.where(count == 0, 1, count)
-    nothing = torch.full_like(mean, 0.0 if empty == "zero" else float("nan"))
-    return torch.where(count == 0, nothing, mean)
+    # The hinge of two distances is that of a ranking: the farther one is to exceed the nearer by a margin.
+    value = margin_ranking_loss(
+        far,
+        near,
+        torch.ones((), dtype=far.dtype, device=far.device),
+        margin,
+        reduction=reduction,
+        sample_weight=sample_weight,
+        normalizer=normalizer,
+        empty=empty,
+    )
+    return value.to(far.dtype)  # under autocast too, as in torch
 
 
 class PairwiseDistance(nn.PairwiseDistance):

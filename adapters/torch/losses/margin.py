@@ -30,8 +30,8 @@ def hinge_embedding_loss(
     """
     return evaluate(
         npl.HingeEmbeddingLoss,
-        {"input": input, "target": target},
-        {"sample_weight": sample_weight, "normalizer": normalizer},
+        {"input": input},
+        {"target": target, "sample_weight": sample_weight, "normalizer": normalizer},
         margin=margin,
         reduction=legacy_reduction(size_average, reduce, reduction),
         empty=empty,

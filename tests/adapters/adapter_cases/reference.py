@@ -8,7 +8,7 @@ class _Torch:
     """The functions of torch, with the derivatives that they have not, by its autograd.
 
     Those are the gradient of pos_weight, of a target of the soft margin, of the factorial of a count,
-    and second derivatives of the hinges over classes.
+    second derivatives of the hinges over classes, and those of CTC.
     """
 
     def __getattr__(self, name):
@@ -58,10 +58,6 @@ class _Torch:
         losses = F.poisson_nll_loss(input, target, reduction="none", **options)
         return _reduced(losses + (target + 1).lgamma() if full else losses, reduction)
 
-
-def _reduced(losses, reduction):
-    return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
-
     @staticmethod
     def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean"):
         """Plain operations: the derivatives that torch's own lacks, or has behind a log-softmax alone."""
@@ -97,6 +93,10 @@ def _reduced(losses, reduction):
             return (losses / target_lengths.clamp(min=1)).mean()
         losses = losses[0] if alone else losses
         return losses if reduction == "none" else losses.sum()
+
+
+def _reduced(losses, reduction):
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
 
 
 Torch = _Torch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -178,3 +180,17 @@ def test_a_jvp_keeps_what_only_its_factors_overflow() -> None:
     tiny, one = np.array([1e-40], F4), np.array([1], F4)
     _, change = npl.jvp(npl.BCELoss(), (tiny, one), (np.array([1e-10], F4), None))
     np.testing.assert_allclose(change, -1e-10 / float(tiny[0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [F.binary_cross_entropy_with_logits, F.soft_margin_loss, F.multilabel_soft_margin_loss],
+)
+def test_a_weight_finds_all_digits_of_a_tail_below_the_normal_range(function: Any) -> None:
+    x, y = np.array([[100.0]], F4), np.ones((1, 1), F4)
+    value, gradient = npl.value_and_grad(function)(x, y, normalizer=1e-30)
+    exact = np.exp(-100.0) * 1e30
+    np.testing.assert_allclose(value, exact, rtol=1e-6)
+    np.testing.assert_allclose(gradient, -exact, rtol=1e-6)
+    product = npl.hvp(lambda x: function(x, y), (x,), (np.full_like(x, 1e30),))[0]
+    np.testing.assert_allclose(product, exact, rtol=1e-6)

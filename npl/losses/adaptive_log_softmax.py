@@ -139,8 +139,9 @@ class AdaptiveLogSoftmaxWithLoss(ClusteredCrossEntropy):
         positive_number(self.name, "div_value", self.div_value)
         boolean(self.name, "head_bias", self.head_bias)
         cutoffs: tuple[Any, ...] = ()
-        if isinstance(self.cutoffs, Iterable) and all(isinstance(c, Real) for c in self.cutoffs):
-            cutoffs = tuple(self.cutoffs)
+        given: Any = self.cutoffs
+        if isinstance(given, Iterable) and all(isinstance(c, Real) for c in given):
+            cutoffs = tuple(given)
         rising = all(a < b for a, b in itertools.pairwise(cutoffs))
         whole = all(int(c) == c for c in cutoffs)
         if not (cutoffs and rising and whole and 1 <= cutoffs[0] <= cutoffs[-1] < self.n_classes):

@@ -149,10 +149,11 @@ class BCEWithLogitsLoss(Loss):
 
     def _forward(self, x: Array, y: Array, p: Array | None = None) -> tuple[Array, Any]:
         parts = numerics.logistic(x)
-        if p is not None and x.dtype == np.float32 and not parts.smallest > _SMALL_DECAY:
-            # A pos_weight multiplies what float32 has no digits of: float64 has the range.
-            x, y, p = x.astype(np.float64), y.astype(np.float64), p.astype(np.float64)
-            parts = numerics.logistic(x)
+        loses_digits = not parts.is_normal or (p is not None and not parts.smallest > _SMALL_DECAY)
+        if x.dtype == np.float32 and loses_digits:
+            # Weights and cotangents may multiply what float32 has no digits of: float64 has the range.
+            p = None if p is None else p.astype(np.float64)
+            return self._forward(x.astype(np.float64), y.astype(np.float64), p)
         near, far = self._shares(parts, y, p)
         if p is None:
             losses = numerics.logistic_losses(parts, near)

@@ -157,10 +157,11 @@ class MultiLabelSoftMarginLoss(Loss):
 
     def _forward(self, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Any]:
         parts = numerics.logistic(x)
-        if w is not None and x.dtype == np.float32 and not parts.smallest > _SMALL_DECAY:
-            # A weight multiplies what float32 has no digits of: float64 has the range.
-            x, y, w = x.astype(np.float64), y.astype(np.float64), w.astype(np.float64)
-            parts = numerics.logistic(x)
+        loses_digits = not parts.is_normal or (w is not None and not parts.smallest > _SMALL_DECAY)
+        if x.dtype == np.float32 and loses_digits:
+            # Weights and cotangents may multiply what float32 has no digits of: float64 has the range.
+            w = None if w is None else w.astype(np.float64)
+            return self._forward(x.astype(np.float64), y.astype(np.float64), w)
         near = np.subtract(parts.above, y, out=scratch_like(y))
         terms = numerics.logistic_losses(parts, near)
         weighted = _weighted(terms, w)

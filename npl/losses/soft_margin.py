@@ -120,6 +120,9 @@ class SoftMarginLoss(ElementwiseLoss):
                 _, error = numerics.two_product(x, y)
             product = numerics.zero_wins(x, y)
         parts = numerics.logistic(product, error)
+        if x.dtype == np.float32 and not parts.is_normal:
+            # Weights and cotangents may multiply what float32 has no digits of: float64 has the range.
+            return self._forward(x.astype(np.float64), y.astype(np.float64))
         return numerics.softplus_minus(parts), (x, y, error, parts)
 
     def _slope(self, saved: Any, i: int) -> Array:

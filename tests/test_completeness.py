@@ -126,3 +126,9 @@ def test_the_old_names_of_a_reduction(
     with pytest.warns(UserWarning, match="will be deprecated") as seen:
         case.function(*arguments, size_average=size_average, reduce=reduce)
     assert seen[0].filename == __file__
+
+
+def test_each_difference_from_torch_is_said_once() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "differences.md").read_text("utf-8")
+    places = [tuple(line.split("|")[1:3]) for line in text.splitlines() if line.startswith("|")]
+    assert len(places) == len(set(places))

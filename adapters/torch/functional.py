@@ -2,7 +2,8 @@
 
 >>> import npl.adapters.torch.functional as F
 
-Beside torch's own arguments each takes, by keyword, NPL's `sample_weight`, `normalizer` and `empty`. The
+Beside torch's own arguments each takes, by keyword, NPL's `sample_weight`, `normalizer` and `empty`; but for
+the distances `cosine_similarity` and `pairwise_distance`, which are neither weighted nor reduced. The
 formulas, options and derivatives are those of the loss that a docstring names.
 """
 

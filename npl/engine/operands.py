@@ -243,7 +243,8 @@ class Operand:
                 return array.reshape(self.lead)
             return np.broadcast_to(array, self.lead)
         if array.shape != self._shape:
-            array = np.broadcast_to(array, self._shape)
+            whole = array.size == math.prod(self._shape)  # it lacks but axes of size 1
+            array = array.reshape(self._shape) if whole else np.broadcast_to(array, self._shape)
         order = self._order
         if order != sorted(order):
             array = array.transpose(order)

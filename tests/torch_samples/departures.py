@@ -74,18 +74,16 @@ def _negative_power(sample: Sample) -> bool:
     return (_option(sample, "p") or 0) < 0
 
 
-def _number(sample: Sample) -> bool:
-    return bool(sample.values[0].ndim == 0)
-
-
 def _no_scores(sample: Sample) -> bool:
     return bool(sample.values[0].shape == sample.values[1].shape == (0,))
 
 
 def _one_number_for_all(sample: Sample) -> bool:
-    """Vectors of which one is a single number, broadcast."""
+    """Vectors of one number, or of which one is a single number, broadcast."""
     dim = _option(sample, "dim")
     shapes = [sample.values[i].shape for i in (0, 1)]
+    if sample.values[0].ndim == 0:
+        return True
     return all(shapes) and {1} < {shape[1 if dim is None else dim] for shape in shapes}
 
 
@@ -95,7 +93,6 @@ def _every(sample: Sample) -> bool:
 
 _TAKEN = "integers where floats belong are taken at their value"
 _FACTORIAL = "the logarithm of the factorial itself, not Stirling's approximation above 1"
-_NO_VECTOR = "a number is no vector: there is no axis to measure along"
 _NO_NORM = "a negative power makes no norm"
 _ONLY_LENGTH = "all numbers of a vector are one: no angle, so a gradient of 0, which torch rounds"
 _NO_SLOPE = "a pair beyond the margin has no slope, where torch multiplies 0 by inf"
@@ -108,8 +105,6 @@ DEPARTURES = [
     Departure("gaussian_nll_loss", "sample", _fewer_axes, "(N, 1) against (N,) is refused"),
     Departure("margin_ranking_loss", "sample", _infinite, _NO_SLOPE),
     Departure("multi_margin_loss", "sample", _one_label, "one sample has one loss, a scalar"),
-    Departure("cosine_similarity", "sample", _number, _NO_VECTOR),
-    Departure("CosineSimilarity", "sample", _number, _NO_VECTOR),
     Departure("cosine_similarity", "sample", _one_number_for_all, _ONLY_LENGTH),
     Departure("CosineSimilarity", "sample", _one_number_for_all, _ONLY_LENGTH),
     Departure("pairwise_distance", "sample", _negative_power, _NO_NORM),

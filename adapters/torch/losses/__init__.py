@@ -3,5 +3,6 @@
 `npl.adapters.torch` re-exports the modules, `npl.adapters.torch.functional` the functions. The modules are
 subclasses of torch's own, with the same buffers and state_dict. Each takes torch's arguments, and by
 keyword NPL's: in the constructor `normalizer` and `empty`, at the call `sample_weight` and `normalizer`.
-The formulas, options and derivatives are those of the loss that a docstring names.
+The distances and `AdaptiveLogSoftmaxWithLoss` have torch's arguments alone. The formulas, options and
+derivatives are those of the loss that a docstring names.
 """

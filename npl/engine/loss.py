@@ -26,7 +26,7 @@ Layout = Literal["elementwise", "classes", "other"]
 class Terms(NamedTuple):
     """What a loss makes of its arguments: the part of binding that differs between losses.
 
-    Parameters
+    Attributes
     ----------
     operands : tuple of Operand
         One per argument of `_bind`, in that order.

@@ -23,11 +23,12 @@ OURS = {"sample_weight", "normalizer", "empty"}
 OF_CLASS, OF_CALL = {"normalizer", "empty"}, {"sample_weight", "normalizer"}
 # torch has it in the function alone; here both forms come from one definition.
 WEIGHTED = {"L1Loss", "MSELoss", "HuberLoss"}
-# Losses whose samples are not rows of their arguments, and the module that tests them instead.
+# Losses whose samples are not rows of their arguments, or that are not reduced, and the module that tests
+# them instead.
 TESTED_APART: dict[str, str] = {
-    "CTCLoss": "test_ctc.py",
-    "LinearCrossEntropyLoss": "test_linear_cross_entropy.py",
-    "AdaptiveLogSoftmaxWithLoss": "test_adaptive_log_softmax.py",
+    "CTCLoss": "losses/test_ctc.py",
+    "LinearCrossEntropyLoss": "losses/test_linear_cross_entropy.py",
+    "AdaptiveLogSoftmaxWithLoss": "losses/test_adaptive_log_softmax.py",
     "CosineSimilarity": "losses/test_embedding.py",
     "PairwiseDistance": "losses/test_embedding.py",
 }

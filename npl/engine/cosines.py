@@ -60,7 +60,7 @@ class Cosines(NamedTuple):
         other = (self.angles.second, self.angles.first)[which]
         # The part of the other vector across this one, with the digits that y - cos x would lose.
         slope = numerics.across(self.angles, swap=which == 1)
-        slope /= _no_zero(other.scaled_length)[:, None]
+        slope /= numerics.no_zero(other.scaled_length)[:, None]
         free = self.free[which]
         if free.any():
             slope[free] = other.unit[free]
@@ -139,7 +139,3 @@ def cosines(x: Array, y: Array, floor: float) -> Cosines:
 def _dot(a: Array, b: Array) -> Array:
     dot: Array = (a * b).sum(-1, keepdims=True)
     return dot
-
-
-def _no_zero(length: Array) -> Array:
-    return np.where(length == 0, 1.0, length)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,6 +27,20 @@ def hinge(near: Array, far: Array, margin: float) -> Array:
     """Return by how much `near` plus a margin exceeds `far`, or 0; NaN stays."""
     excess: Array = np.maximum((near - far) + margin, 0)
     return excess
+
+
+def shares_of_swap(
+    own: Array, other: Array, slopes_at: Callable[[Array], Sequence[Sequence[Array]]]
+) -> Array:
+    """Return what the unswapped distance `own` counts for beside `other`: 1 if it is smaller, else 0.
+
+    Where they tie it is what `shares_of_a_tie` says, for the slopes that `slopes_at` gives of those triplets.
+    """
+    shares: Array = (own < other).astype(np.float64)
+    tied = own == other
+    if tied.any():
+        shares[tied] = shares_of_a_tie(*slopes_at(tied))
+    return shares
 
 
 def shares_of_a_tie(near: Sequence[Array], far: Sequence[Array], swapped: Sequence[Array]) -> Array:

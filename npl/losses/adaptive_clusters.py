@@ -32,8 +32,6 @@ class ClusteredCrossEntropy(Loss):
     cluster the weights of its two layers.
     """
 
-    layout = "other"
-
     n_classes: int
     cutoffs: Sequence[int]
     head_bias: bool

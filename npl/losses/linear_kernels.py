@@ -40,8 +40,6 @@ class _CutPlace(NamedTuple):
 class LinearKernels(Loss):
     """The kernels of `LinearCrossEntropyLoss`, which has the formula."""
 
-    layout = "other"
-
     weight: ArrayLike | None
     label_smoothing: float
     batch_chunk_size: int | None

@@ -25,7 +25,7 @@ from npl.engine.arguments import (
 )
 from npl.engine.loss import Terms
 from npl.engine.rows import row_layout
-from npl.engine.triplets import check_triplet, hinge, shares_of_a_tie
+from npl.engine.triplets import check_triplet, hinge, shares_of_swap
 
 __all__ = ["TripletMarginLoss", "triplet_margin_loss"]
 
@@ -198,13 +198,12 @@ class TripletMarginLoss(Loss):
         near, far, swapped = slopes
         if saved.swapped is None or swapped is None:
             return np.ones(len(near))
-        own, other = saved.to_negative.length, saved.swapped.length
-        shares: Array = (own < other).astype(np.float64)
-        tied = own == other
-        if tied.any():
-            near, far, swapped = near[tied], far[tied], swapped[tied]
-            shares[tied] = shares_of_a_tie((near, -near), (far, -far), (swapped, -swapped))
-        return shares
+        three = (near, far, swapped)
+        return shares_of_swap(
+            saved.to_negative.length,
+            saved.swapped.length,
+            lambda tied: [(slope[tied], -slope[tied]) for slope in three],
+        )
 
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
         slopes = self._slopes(saved)

@@ -24,7 +24,7 @@ from npl.engine.arguments import (
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.rows import row_layout
-from npl.engine.triplets import check_triplet, hinge, shares_of_a_tie
+from npl.engine.triplets import check_triplet, hinge, shares_of_swap
 from npl.losses.pairwise_distance import PairwiseDistance
 
 __all__ = ["TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"]
@@ -208,12 +208,12 @@ class TripletMarginWithDistanceLoss(Loss):
         if not self.swap:
             return [c, -c]
         _, own, other = saved.values
-        shares = (own < other).astype(np.float64)
-        tied = own == other
-        if tied.any():
-            ones = np.ones(len(c))
-            slopes = [[slope[tied] for slope in pullback(ones)] for pullback in saved.pullbacks]
-            shares[tied] = shares_of_a_tie(*slopes)
+        ones = np.ones(len(c))
+        shares = shares_of_swap(
+            own,
+            other,
+            lambda tied: [[slope[tied] for slope in pull(ones)] for pull in saved.pullbacks],
+        )
         return [c, -c * shares, -c * (1 - shares)]
 
     def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:

@@ -42,7 +42,7 @@ from npl.numerics.norms import (
     row_norms,
     shifted_difference,
 )
-from npl.numerics.rows import flat, flat_index, zero_wins
+from npl.numerics.rows import flat, flat_index, no_zero, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
     ShiftedExp,
@@ -92,6 +92,7 @@ __all__ = [
     "logistic_slopes",
     "margin_block_rows",
     "margin_excess",
+    "no_zero",
     "norm_curvature_diag",
     "norm_jvp_of_slope",
     "norm_slope",

@@ -8,7 +8,7 @@ import numpy as np
 
 from npl.numerics.exact_sums import accurate_dot, two_product, two_sum
 from npl.numerics.norms import power_of_two_scale
-from npl.numerics.rows import Array
+from npl.numerics.rows import Array, no_zero
 
 # Above this a cosine is one minus its distance from one: it then never leaves [-1, 1].
 _NEARLY_PARALLEL = 0.5
@@ -37,7 +37,7 @@ class Side(NamedTuple):
     @property
     def unit(self) -> Array:
         """The rows at length 1; zeros stay."""
-        return self.scaled / _no_zero(self.scaled_length)[:, None]
+        return self.scaled / no_zero(self.scaled_length)[:, None]
 
 
 class Angles(NamedTuple):
@@ -76,7 +76,7 @@ def angles(x: Array, y: Array) -> Angles:
     a, b = first.scaled, second.scaled
     dot = (a * b).sum(-1) if exact else accurate_dot(a, b)
     lengths = first.scaled_length * second.scaled_length
-    cosine = dot / _no_zero(lengths)
+    cosine = dot / no_zero(lengths)
     from_one = 1 - cosine
     near = np.abs(cosine) > _NEARLY_PARALLEL
     if near.any():
@@ -103,7 +103,7 @@ def across(pair: Angles, *, swap: bool) -> Array:
     """
     onto, other = (pair.second, pair.first) if swap else (pair.first, pair.second)
     x, y = onto.scaled, other.scaled
-    square = _no_zero(onto.scaled_length) ** 2
+    square = no_zero(onto.scaled_length) ** 2
     share = pair.dot / square
     if pair.products_are_exact:
         share = share.astype(np.float32).astype(np.float64)  # its products have 48 bits
@@ -122,7 +122,3 @@ def _side(rows: Array) -> Side:
     scale = power_of_two_scale(rows).astype(np.float64)
     scaled = rows.astype(np.float64) / scale[:, None]
     return Side(scaled, scale, np.sqrt((scaled * scaled).sum(-1)))
-
-
-def _no_zero(length: Array) -> Array:
-    return np.where(length == 0, 1.0, length)

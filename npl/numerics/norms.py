@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npl.numerics.rows import Array
+from npl.numerics.exact_sums import rounded_off
+from npl.numerics.rows import Array, no_zero
 
 
 def power_of_two_scale(rows: Array) -> Array:
@@ -27,11 +28,7 @@ def shifted_difference(a: Array, b: Array, eps: float) -> Array:
     r"""Return $a - b + \epsilon$ in float64, each element within 3u.
 
     Where the difference nearly cancels the shift, the rounding error of the difference is added
-    back (Knuth's two-sum [1]_).
-
-    References
-    ----------
-    .. [1] D. E. Knuth, The Art of Computer Programming, vol. 2, 3rd ed., 1997, section 4.2.2.
+    back (`rounded_off`).
     """
     difference: Array = np.subtract(a, b, dtype=np.float64)
     if not eps:
@@ -44,9 +41,8 @@ def shifted_difference(a: Array, b: Array, eps: float) -> Array:
             b[near].astype(np.float64),
             difference[near],
         )
-        arrived = rounded - big
-        lost = (big - (rounded - arrived)) - (small + arrived)
-        shifted[near] += lost  # rounded + eps is exact there, as both are within a factor of 2
+        # rounded + eps is exact there, as both are within a factor of 2.
+        shifted[near] += rounded_off(big, -small, rounded)
     return shifted
 
 
@@ -129,7 +125,7 @@ def norm_slope(norms: RowNorms) -> Array:
         count = np.maximum(reached.sum(-1), 1)
         slope: Array = np.sign(scaled) * reached / count[:, None]
         return slope
-    share = scaled / _no_zero(length)[:, None]
+    share = scaled / no_zero(length)[:, None]
     if p == 2:
         return share
     slope = np.sign(share) * np.abs(share) ** (p - 1)
@@ -155,7 +151,7 @@ def norm_jvp_of_slope(norms: RowNorms, slope: Array, v: Array) -> Array:
     bent, share = _bend(norms)
     product: Array = v if bent is None else bent * v
     product = _less_projection(product, slope, share, v)
-    product *= ((norms.p - 1) / _no_zero(norms.scaled_length))[:, None]
+    product *= ((norms.p - 1) / no_zero(norms.scaled_length))[:, None]
     product /= norms.scale[:, None]
     product[norms.scaled_length == 0] = 0
     return product
@@ -169,7 +165,7 @@ def norm_curvature_diag(norms: RowNorms) -> Array:
     diagonal = _complement(share)
     if bent is not None:
         diagonal *= bent
-    diagonal *= ((norms.p - 1) / _no_zero(norms.scaled_length))[:, None]
+    diagonal *= ((norms.p - 1) / no_zero(norms.scaled_length))[:, None]
     diagonal /= norms.scale[:, None]
     diagonal[norms.scaled_length == 0] = 0
     return diagonal
@@ -217,13 +213,9 @@ def _complement(share: Array) -> Array:
 
 def _bend(norms: RowNorms) -> tuple[Array | None, Array]:
     """Return w^(p - 2), None where it is 1, and w^p, the share of each element in the norm."""
-    w = np.abs(norms.scaled) / _no_zero(norms.scaled_length)[:, None]
+    w = np.abs(norms.scaled) / no_zero(norms.scaled_length)[:, None]
     if norms.p == 2:
         return None, w * w
     bent = w ** (norms.p - 2)
     bent[w == 0] = 0
     return bent, w**norms.p
-
-
-def _no_zero(length: Array) -> Array:
-    return np.where(length == 0, 1.0, length)

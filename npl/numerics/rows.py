@@ -34,3 +34,8 @@ def zero_wins(a: Array, b: Array) -> Array:
     if not np.isfinite(np.add.reduce(product, None)):
         product[(np.equal(a, 0) | np.equal(b, 0)) & ~(np.isnan(a) | np.isnan(b))] = 0
     return product
+
+
+def no_zero(lengths: Array) -> Array:
+    """Return lengths with 1 for 0: what a row of zeros may be divided by."""
+    return np.where(lengths == 0, 1.0, lengths)

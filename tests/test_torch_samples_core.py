@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import npl
 import npl.functional as F
-from tests.test_torch_parity import assert_close, assert_parity
+from tests.support.parity import assert_close, assert_parity
 from tests.torch_samples import (
     BEHIND_LOG_SOFTMAX,
     CONSTANT,

@@ -14,7 +14,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.utils._pytree import tree_leaves
 
 import npl.adapters.torch.functional as F
-from tests.test_torch_parity import assert_close
+from tests.support.parity import assert_close
 from tests.torch_samples import (
     BEHIND_LOG_SOFTMAX,
     CONSTANT,

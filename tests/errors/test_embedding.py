@@ -10,6 +10,7 @@ import pytest
 
 import npl
 import npl.functional as F
+from tests.support.errors import ONLY_FLOATS, assert_raises
 
 X, Y, LONG = np.ones((3, 4)), np.ones(3), np.ones((3, 5))
 PAIR, SIMILAR = F.pairwise_distance, F.cosine_similarity
@@ -18,7 +19,6 @@ EMBED, TRIPLET, WITH = (
     F.triplet_margin_loss,
     F.triplet_margin_with_distance_loss,
 )
-ONLY_FLOATS = "it must be float16, float32 or float64."
 
 
 def row(call: Callable[[], Any], says: str, raises: Any = ValueError) -> Any:
@@ -131,6 +131,4 @@ ROWS = [
 
 @pytest.mark.parametrize(("call", "raises", "says"), ROWS)
 def test_it_says(call: Callable[[], Any], raises: type[Exception], says: str) -> None:
-    with pytest.raises(raises) as caught:
-        call()
-    assert str(caught.value) == says
+    assert_raises(call, raises, says)

@@ -10,6 +10,7 @@ import pytest
 
 import npl
 import npl.functional as F
+from tests.support.errors import ONLY_FLOATS, REALS, REDUCTION_NAMES, assert_raises
 
 X, COLUMN = np.zeros(3), np.zeros((3, 1))
 LOSSES = {
@@ -18,13 +19,6 @@ LOSSES = {
     "SmoothL1Loss": F.smooth_l1_loss,
     "HuberLoss": F.huber_loss,
 }
-
-
-def assert_raises(call: Callable[[], Any], error: type[Exception], text: str) -> None:
-    with pytest.raises(error) as caught:
-        call()
-    assert type(caught.value) is error
-    assert str(caught.value) == text
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -49,17 +43,15 @@ def test_shapes(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_dtypes(name: str) -> None:
     loss = LOSSES[name]
-    floats = "it must be float16, float32 or float64."
     assert_raises(
         lambda: loss(X.astype(int), X),
         TypeError,
-        f"{name}: input has dtype int64; {floats} Did you mean input.astype(np.float64)?",
+        f"{name}: input has dtype int64; {ONLY_FLOATS} Did you mean input.astype(np.float64)?",
     )
     assert_raises(
         lambda: loss(X, X.astype(complex)),
         TypeError,
-        f"{name}: target has dtype complex128; it must be float16, float32, float64, an integer or "
-        "a boolean.",
+        f"{name}: target has dtype complex128; {REALS}",
     )
 
 
@@ -112,7 +104,7 @@ def test_weights(name: str) -> None:
         (
             lambda: npl.HuberLoss("avg"),  # type: ignore[arg-type]
             ValueError,
-            "HuberLoss: reduction is 'avg'; it must be one of 'none', 'mean', 'sum', 'batchmean'.",
+            f"HuberLoss: reduction is 'avg'; {REDUCTION_NAMES}",
         ),
     ],
 )

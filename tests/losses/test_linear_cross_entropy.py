@@ -22,7 +22,7 @@ from mpmath import mp, mpf
 import npl
 import npl.functional as F
 from npl.losses import linear_kernels as module
-from tests.test_torch_parity import assert_close, assert_parity
+from tests.support.parity import assert_close, assert_parity
 
 Array = np.ndarray
 EPS = 16

@@ -10,7 +10,7 @@ import pytest
 import torch.nn.functional as TF
 
 import npl.functional as F
-from tests.test_torch_parity import DTYPES, assert_parity, sweep
+from tests.support.parity import DTYPES, assert_parity, sweep
 
 Array = np.ndarray
 SHAPES = [

@@ -16,7 +16,7 @@ import npl
 import npl.functional as F
 from tests.support.cases import CASES
 from tests.support.exact import exact_row, relative_error
-from tests.test_torch_parity import DTYPES, assert_close, assert_parity, sweep
+from tests.support.parity import DTYPES, assert_close, assert_parity, sweep
 
 INF = np.inf
 SHAPES = [(), (4,), (5, 3), (5, 1), (2, 5, 3), (0,), (0, 3), (5, 0)]

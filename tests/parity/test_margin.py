@@ -14,7 +14,7 @@ import torch.nn.functional as TF
 import npl
 import npl.adapters.torch.functional as AF
 import npl.functional as F
-from tests.test_torch_parity import DTYPES, REDUCTIONS, Array, assert_parity, sweep
+from tests.support.parity import DTYPES, REDUCTIONS, Array, assert_parity, sweep
 
 N, C = 5, 3
 SHAPES = [(), (C,), (N, C), (N, 1), (2, N, C), (0,), (0, C), (N, 0)]

@@ -12,8 +12,8 @@ import torch.nn.functional as TF
 
 import npl
 import npl.functional as F
+from tests.support.parity import Array, assert_parity, sweep
 from tests.test_shapes import LAYOUTS
-from tests.test_torch_parity import Array, assert_parity, sweep
 
 INF, NAN = np.inf, np.nan
 SHAPES = [(4,), (6, 4), (5, 70), (1, 4), (6, 1), (1,), ()]

@@ -11,7 +11,7 @@ import torch.nn.functional as TF
 
 import npl
 import npl.functional as F
-from tests.test_torch_parity import assert_parity, positive, sweep
+from tests.support.parity import assert_parity, positive, sweep
 
 SHAPES = [(), (3,), (5, 3), (5, 1), (2, 5, 3), (0,), (0, 3), (5, 0)]
 NAMES = ["l1_loss", "mse_loss", "smooth_l1_loss", "huber_loss"]

@@ -13,7 +13,7 @@ import npl
 import npl.adapters.torch.functional as AF
 import npl.functional as F
 from npl.adapters.torch import CTCLoss
-from tests.test_torch_parity import assert_close, sweep
+from tests.support.parity import assert_close, sweep
 
 INF = float("inf")
 

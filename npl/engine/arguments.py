@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,21 +20,35 @@ _FLOAT_SIZES = (2, 4, 8)  # float16, float32, float64; a long double has no exac
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A closed interval of the real line: where a loss is defined."""
+    """An interval of the real line: where a loss is defined, or an option of it.
+
+    The `brackets` say which of its ends belong to it: "[0, inf)" has 0 and no infinity.
+    """
 
     low: float
     high: float
+    brackets: Literal["[]", "[)", "(]", "()"] = "[]"
 
     def contains_all(self, values: Array) -> bool:
         """Whether every value lies inside (NaN does not)."""
-        return bool(values.size == 0 or (values.min() >= self.low and values.max() <= self.high))
+        return bool(
+            values.size == 0 or (self.contains(values.min()) and self.contains(values.max()))
+        )
 
-    def contains(self, values: Array) -> Array:
+    def contains(self, values: Any) -> Any:
         """Return for each value whether it lies inside."""
-        return (values >= self.low) & (values <= self.high)
+        above = values >= self.low if self.brackets[0] == "[" else values > self.low
+        below = values <= self.high if self.brackets[1] == "]" else values < self.high
+        return above & below
 
     def __str__(self) -> str:
-        return f"[{self.low:g}, {self.high:g}]"
+        return f"{self.brackets[0]}{self.low:g}, {self.high:g}{self.brackets[1]}"
+
+
+REAL = Interval(-np.inf, np.inf)
+NOT_NEGATIVE = Interval(0, np.inf)
+POSITIVE = Interval(0, np.inf, "()")
+UNIT = Interval(0, 1)
 
 
 def _as_array(loss: str, name: str, value: ArrayLike) -> Array:
@@ -83,8 +97,12 @@ def _wrong_dtype(loss: str, name: str, array: Array, wanted: str) -> TypeError:
     return TypeError(f"{loss}: {name} has dtype {array.dtype}; it must be {wanted}.{hint}")
 
 
-def indices(loss: str, name: str, value: ArrayLike) -> Array:
-    """Return `value` as an integer array (class indices).
+def indices(
+    loss: str, name: str, value: ArrayLike, *, what: str = "class indices", kinds: str = "iub"
+) -> Array:
+    """Return `value` as an array of integers: class indices, or `what` else they are.
+
+    Booleans are the classes 0 and 1, unless `kinds` leaves them out.
 
     Raises
     ------
@@ -94,11 +112,11 @@ def indices(loss: str, name: str, value: ArrayLike) -> Array:
     # Python ints, and lists of them, stay integers here.
     is_python = isinstance(value, list | tuple | int)
     array = np.asarray(value) if is_python else _as_array(loss, name, value)
-    if array.dtype.kind in "iub" or array.size == 0:
+    if array.dtype.kind in kinds or array.size == 0:
         return array
     hint = f" Did you mean {name}.astype(np.int64)?" if array.dtype.kind == "f" else ""
     raise TypeError(
-        f"{loss}: {name} has dtype {array.dtype} and shape {array.shape}; class indices must be "
+        f"{loss}: {name} has dtype {array.dtype} and shape {array.shape}; {what} must be "
         f"integers.{hint}"
     )
 
@@ -146,10 +164,12 @@ def choice(loss: str, name: str, value: object, allowed: tuple[str, ...]) -> Non
         raise ValueError(f"{loss}: {name} is {value!r}; it must be one of {names}.{hint}")
 
 
-def integer(loss: str, name: str, value: object) -> None:
-    """Raise unless `value` is an integer, of Python or NumPy."""
+def integer(loss: str, name: str, value: object, at_least: int | None = None) -> None:
+    """Raise unless `value` is an integer, of Python or NumPy, and not below the least one."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{loss}: {name} is {value!r}; it must be an integer.")
+    if at_least is not None and value < at_least:
+        raise ValueError(f"{loss}: {name} is {value!r}; it must be at least {at_least}.")
 
 
 def boolean(loss: str, name: str, value: object) -> None:
@@ -158,20 +178,18 @@ def boolean(loss: str, name: str, value: object) -> None:
         raise TypeError(f"{loss}: {name} is {value!r}; it must be True or False.")
 
 
-def number(loss: str, name: str, value: object, interval: Interval) -> None:
-    """Raise unless `value` is a real number inside the interval."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether `value` is a real number, of Python or NumPy."""
+    is_real = isinstance(value, int | float | np.integer | np.floating)
+    return is_real and not isinstance(value, bool)
+
+
+def number(loss: str, name: str, value: object, interval: Interval = REAL) -> None:
+    """Raise unless `value` is a real number inside the interval; NaN is in none."""
+    if not is_number(value):
         raise TypeError(f"{loss}: {name} is {value!r}; it must be a number in {interval}.")
-    if not interval.low <= value <= interval.high:
+    if not interval.contains(value):
         raise ValueError(f"{loss}: {name} is {value!r}; it must lie in {interval}.")
-
-
-def positive_number(loss: str, name: str, value: object) -> None:
-    """Raise unless `value` is a finite real number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{loss}: {name} is {value!r}; it must be a number above 0.")
-    if not 0 < value < np.inf:
-        raise ValueError(f"{loss}: {name} is {value!r}; it must be a finite number above 0.")
 
 
 def position(index: tuple[Any, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,25 @@ def rows_of_classes(loss: str, input: ArrayLike) -> tuple[Operand, ClassLayout]:
     layout = ClassLayout(len(row) - 1, row[-1], row[:-1])
     operand = Operand("input", scores, layout.lead, (layout.axis,), shape=row, aligned=row)
     return operand, layout
+
+
+def holds_probabilities(target: ArrayLike, logits: tuple[int, ...]) -> bool:
+    """Whether a target is a distribution over the classes of logits of a shape.
+
+    Torch's rule: by the target's shape, then by its dtype.
+    """
+    array = np.asarray(target)
+    if array.shape != logits:
+        return array.dtype.kind == "f" and array.ndim == len(logits) > 1
+    return array.ndim > 1 or array.dtype.kind == "f" or array.size > 1
+
+
+def no_index_to_ignore(loss: str, ignore_index: int) -> ValueError:
+    """Return the error for an `ignore_index` beside a distribution over the classes."""
+    return ValueError(
+        f"{loss}: ignore_index is {ignore_index}, but target holds class probabilities: there is no "
+        "index to ignore. Did you mean sample_weight=, with 0 for what is ignored?"
+    )
 
 
 class Labels(NamedTuple):
@@ -125,9 +145,13 @@ def _out_of_range(
         if_negative = f"Did you mean ignore_index={value}?"
     hint = range_hint(value, layout.classes, if_negative)
     return IndexError(
-        f"{loss}: target{where} is {value}; for {layout.classes} classes it must lie in "
-        f"[0, {layout.classes - 1}]{ignored}. {hint}"
+        f"{loss}: target{where} is {value}; {in_classes(layout.classes)}{ignored}. {hint}"
     )
+
+
+def in_classes(classes: int) -> str:
+    """Return what messages ask of a label."""
+    return f"for {classes} classes it must lie in [0, {classes - 1}]"
 
 
 def range_hint(value: int, classes: int, if_negative: str) -> str:
@@ -135,6 +159,26 @@ def range_hint(value: int, classes: int, if_negative: str) -> str:
     if value == classes:
         return "Are your labels counted from 1? Did you mean target - 1?"
     return if_negative if value < 0 else "Does the input have a column for every class?"
+
+
+def class_weight_scale(weight: ArrayLike) -> float:
+    """Return a power of two near the largest class weight, for a loss that has them inside.
+
+    Inside they are relative to it, so that none leaves the range of float32; the engine multiplies
+    by it outside, in float64 (`outside_weight`).
+    """
+    largest = float(np.max(np.abs(np.asarray(weight, np.float64)), initial=0.0))
+    return 2.0 ** math.frexp(largest)[1] if 0 < largest < math.inf else 1.0
+
+
+def outside_weight(
+    weight: ArrayLike | None, lead: tuple[int, ...], valid: Array | None
+) -> Array | None:
+    """Return what multiplies a loss that has its class weights inside, as that of a distribution."""
+    if weight is None:
+        return valid
+    scale = np.broadcast_to(class_weight_scale(weight), lead)
+    return scale if valid is None else scale * valid
 
 
 def class_weights(loss: str, weight: ArrayLike | None, classes: int) -> Array | None:

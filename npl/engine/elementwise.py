@@ -41,12 +41,15 @@ class Argument:
         check = floats if self.is_float else real_values
         return check(loss, self.name, value)
 
-    def operand(self, array: Array, lead: tuple[int, ...]) -> Operand:
-        """Return the operand that a checked array of this argument is."""
+    def operand(
+        self, array: Array, lead: tuple[int, ...], aligned: tuple[int, ...] | None = None
+    ) -> Operand:
+        """Return the operand that a checked array of this argument is; `aligned` is as of `Operand`."""
         return Operand(
             self.name,
             array,
             lead,
+            aligned=aligned,
             neutral=self.neutral,
             domain=self.domain,
             hint=self.hint,
@@ -79,13 +82,18 @@ class ElementwiseLoss(Loss):
     def _curvature(self, saved: Any, i: int, j: int) -> Array | None:
         """Return the second derivative with respect to arguments `i <= j`; None if it is zero."""
 
+    def _own_arguments(self) -> tuple[Argument, ...]:
+        """Return what the loss's options make of `arguments`; as a rule nothing else."""
+        return self.arguments
+
     def _bind(self, *values: Any, sample_weight: ArrayLike | None) -> Terms:
-        checked = [a.checked(self.name, v) for a, v in zip(self.arguments, values, strict=True)]
-        named = {a.name: array for a, array in zip(self.arguments, checked, strict=True)}
+        arguments = self._own_arguments()
+        checked = [a.checked(self.name, v) for a, v in zip(arguments, values, strict=True)]
+        named = {a.name: array for a, array in zip(arguments, checked, strict=True)}
         shape = paired_shape(self.name, **named)
         lead = shape or (1,)
         return Terms(
-            tuple([a.operand(x, lead) for a, x in zip(self.arguments, checked, strict=True)]),
+            tuple([a.operand(x, lead) for a, x in zip(arguments, checked, strict=True)]),
             shape,
             weight=own_weight(self.name, getattr(self, "weight", None), shape),
         )

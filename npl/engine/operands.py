@@ -15,12 +15,8 @@ import numpy as np
 from npl.engine.arguments import Array, Interval
 from npl.engine.scratch import scratch_like
 from npl.engine.threads import Block
-
-# Up to this many classes a block is copied class by class: NumPy then reduces over classes with
-# whole vectors of rows (a sum over 10 classes: 0.3 instead of 3 ns an element). Beyond it the rows
-# are long enough, and one class after another would add up rounding errors that pairwise sums
-# avoid.
-CLASS_MAJOR_UP_TO = 64
+from npl.numerics.exact_sums import two_sum
+from npl.numerics.rows import CLASS_MAJOR_UP_TO
 
 
 class Sink(Protocol):
@@ -95,17 +91,12 @@ class _SumSink:
         sums = rows.reshape(*rows.shape[: len(self._kept)], -1).sum(-1)
         own = tuple(slice(0, 1) if i in self._summed else s for i, s in enumerate(places))
         before = self._total[own]
-        sums = sums.reshape(before.shape)
-        after = before + sums
-        # Knuth's two-sum: the rounding error of an addition, exactly.
-        arrived = after - before
-        self._lost[own] += (before - (after - arrived)) + (sums - arrived)
-        self._total[own] = after
+        self._total[own], lost = two_sum(before, sums.reshape(before.shape))
+        self._lost[own] += lost
 
     def finish(self) -> Array:
         with np.errstate(all="ignore"):
-            total = np.where(np.isfinite(self._lost), self._total + self._lost, self._total)
-            return self._operand.restore(total).astype(self._operand.dtype)
+            return self._operand.restore(self._total + self._lost).astype(self._operand.dtype)
 
 
 class _TotalSink:
@@ -373,8 +364,8 @@ def load(view: Array, core: int, dtype: np.dtype[np.generic]) -> Array:
 
     `core` is the number of a row's own axes.
 
-    Rows of few classes come class-major (see `CLASS_MAJOR_UP_TO`), others row-major. An array that
-    is so already is not copied: kernels must not write to what they are given.
+    Rows of few classes come class-major (see `CLASS_MAJOR_UP_TO` in `npl.numerics.rows`), others
+    row-major. An array that is so already is not copied: kernels must not write to what they are given.
     """
     if core == 0:
         return np.ascontiguousarray(view, dtype).reshape(-1)

@@ -23,7 +23,7 @@ class RowLayout(NamedTuple):
     """How vectors lie in arrays that broadcast to one shape."""
 
     full: tuple[int, ...]  # what the arrays broadcast to
-    axis: int  # of the vectors' elements in it
+    axes: tuple[int, ...]  # of a row's elements in it
     shape: tuple[int, ...]  # of the losses
 
     @property
@@ -34,7 +34,7 @@ class RowLayout(NamedTuple):
     def operand(self, name: str, array: Array) -> Operand:
         """Return the operand that an array is."""
         aligned = (1,) * (len(self.full) - array.ndim) + array.shape
-        return Operand(name, array, self.lead, (self.axis,), shape=self.full, aligned=aligned)
+        return Operand(name, array, self.lead, self.axes, shape=self.full, aligned=aligned)
 
 
 def row_layout(loss: str, arrays: dict[str, Array], dim: int = -1) -> RowLayout:
@@ -64,4 +64,4 @@ def row_layout(loss: str, arrays: dict[str, Array], dim: int = -1) -> RowLayout:
             + (" Did you mean dim=0?" if len(full) == 1 else "")
         )
     axis = dim % len(full)
-    return RowLayout(full, axis, full[:axis] + full[axis + 1 :])
+    return RowLayout(full, (axis,), full[:axis] + full[axis + 1 :])

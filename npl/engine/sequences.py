@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npl.engine.arguments import Array, indices, position, shape_mismatch
+from npl.engine.classes import in_classes
 
 
 class Lengths(NamedTuple):
@@ -39,11 +40,7 @@ def lengths(loss: str, name: str, value: Any, shape: tuple[int, ...]) -> Lengths
     ValueError
         If the shape does not fit.
     """
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(
-            f"{loss}: {name} has dtype {array.dtype} and shape {array.shape}; lengths must be integers."
-        )
+    array = indices(loss, name, value, what="lengths", kinds="iu")
     if array.shape != shape and not (shape == () and array.shape == (1,)):
         reference = f"{shape[0]} samples" if shape else "one sample"
         raise shape_mismatch(loss, name, array.shape, reference, shape)
@@ -117,7 +114,4 @@ def _wrong_label(loss: str, value: int, where: str, classes: int, blank: int) ->
         if value < 0
         else "Do log_probs have a column for every class, and one for the blank?"
     )
-    return IndexError(
-        f"{loss}: targets{where} is {value}; for {classes} classes it must lie in [0, {classes - 1}]. "
-        f"{hint}"
-    )
+    return IndexError(f"{loss}: targets{where} is {value}; {in_classes(classes)}. {hint}")

@@ -126,9 +126,7 @@ def set_num_threads(threads: int) -> None:
     >>> npl.get_num_threads()
     2
     """
-    integer("set_num_threads", "threads", threads)
-    if threads < 1:
-        raise ValueError(f"set_num_threads: threads is {threads!r}; it must be at least 1.")
+    integer("set_num_threads", "threads", threads, at_least=1)
     _pool.resize(int(threads))
 
 

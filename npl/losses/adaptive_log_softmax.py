@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from npl.engine.arguments import (
+    POSITIVE,
     Array,
     Empty,
     Reduction,
     boolean,
     floats,
     integer,
-    positive_number,
+    number,
     shape_mismatch,
 )
 from npl.engine.classes import ClassLayout, class_labels
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand, Shared
 from npl.losses.adaptive_clusters import ClusteredCrossEntropy
+from npl.losses.linear_kernels import CHUNK_BYTES
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss", "AdaptiveOutput"]
-
-CHUNK_BYTES = 1 << 25  # of the logits that are there at once
 
 
 class AdaptiveOutput(NamedTuple):
@@ -131,12 +131,8 @@ class AdaptiveLogSoftmaxWithLoss(ClusteredCrossEntropy):
     def __post_init__(self) -> None:
         self._check_options(None, None)
         for name in ("in_features", "n_classes"):
-            integer(self.name, name, getattr(self, name))
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{self.name}: {name} is {getattr(self, name)}; it must be at least 1."
-                )
-        positive_number(self.name, "div_value", self.div_value)
+            integer(self.name, name, getattr(self, name), at_least=1)
+        number(self.name, "div_value", self.div_value, POSITIVE)
         boolean(self.name, "head_bias", self.head_bias)
         cutoffs: tuple[Any, ...] = ()
         given: Any = self.cutoffs

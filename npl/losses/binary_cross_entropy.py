@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npl.engine import Loss
-from npl.engine.arguments import Array, Empty, Interval, Reduction, floats, real_values
+from npl.engine.arguments import UNIT, Array, Empty, Reduction, floats, real_values
 from npl.engine.elementwise import own_weight, paired_shape
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
@@ -18,7 +18,6 @@ from npl.engine.scratch import scratch_like
 
 __all__ = ["BCELoss", "binary_cross_entropy"]
 
-_UNIT = Interval(0.0, 1.0)
 _FLOOR = -100.0  # of both logarithms, as in torch
 _SMALL_LOG = -60.0  # of x: 1/x² leaves float32's range
 
@@ -140,8 +139,8 @@ class BCELoss(Loss):
         hint = "For logits, did you mean BCEWithLogitsLoss?"
         return Terms(
             (
-                Operand("input", x, lead, neutral=0.5, domain=_UNIT, hint=hint),
-                Operand("target", y, lead, neutral=0.5, domain=_UNIT),
+                Operand("input", x, lead, neutral=0.5, domain=UNIT, hint=hint),
+                Operand("target", y, lead, neutral=0.5, domain=UNIT),
             ),
             shape,
             weight=own_weight(self.name, self.weight, shape),

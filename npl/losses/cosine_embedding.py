@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ from npl.engine import Loss
 from npl.engine.arguments import (
     Array,
     Empty,
-    Interval,
     Reduction,
     broadcast_shape,
     floats,
@@ -22,10 +20,10 @@ from npl.engine.arguments import (
     real_values,
     shape_mismatch,
 )
-from npl.engine.cosines import Cosines, cosines
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.rows import row_layout
+from npl.losses.cosines import Cosines, cosines
 
 __all__ = ["CosineEmbeddingLoss", "cosine_embedding_loss"]
 
@@ -97,7 +95,7 @@ class CosineEmbeddingLoss(Loss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
-        number(self.name, "margin", self.margin, Interval(-math.inf, math.inf))
+        number(self.name, "margin", self.margin)
 
     def __call__(
         self,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from npl.engine.arguments import Array, Interval, broadcast_shape, floats, integer, number
-from npl.engine.cosines import cosines
+from npl.engine.arguments import NOT_NEGATIVE, Array, broadcast_shape, floats, integer, number
 from npl.engine.loss import Terms
 from npl.engine.rows import UnreducedLoss, row_layout
+from npl.losses.cosines import cosines
 
 __all__ = ["CosineSimilarity", "cosine_similarity"]
 
@@ -70,7 +69,7 @@ class CosineSimilarity(UnreducedLoss):
 
     def __post_init__(self) -> None:
         integer(self.name, "dim", self.dim)
-        number(self.name, "eps", self.eps, Interval(0, math.inf))
+        number(self.name, "eps", self.eps, NOT_NEGATIVE)
 
     def __call__(self, x1: ArrayLike, x2: ArrayLike) -> Any:
         """Return the cosines between the vectors `x1` and `x2`.

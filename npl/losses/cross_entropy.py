@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Any, NamedTuple
@@ -13,9 +12,9 @@ from numpy.typing import ArrayLike
 from npl import numerics
 from npl.engine import Loss
 from npl.engine.arguments import (
+    UNIT,
     Array,
     Empty,
-    Interval,
     Reduction,
     floats,
     integer,
@@ -23,7 +22,16 @@ from npl.engine.arguments import (
     real_values,
     shape_mismatch,
 )
-from npl.engine.classes import ClassLayout, class_labels, class_layout, class_weights
+from npl.engine.classes import (
+    ClassLayout,
+    class_labels,
+    class_layout,
+    class_weight_scale,
+    class_weights,
+    holds_probabilities,
+    no_index_to_ignore,
+    outside_weight,
+)
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 
@@ -128,7 +136,7 @@ class CrossEntropyLoss(Loss):
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
         integer(self.name, "ignore_index", self.ignore_index)
-        number(self.name, "label_smoothing", self.label_smoothing, Interval(0, 1))
+        number(self.name, "label_smoothing", self.label_smoothing, UNIT)
         # A float32 of the caller's must not pull the arithmetic on the targets down to it.
         object.__setattr__(self, "label_smoothing", float(self.label_smoothing))
 
@@ -172,7 +180,7 @@ class CrossEntropyLoss(Loss):
         layout = class_layout(self.name, logits)
         weight = class_weights(self.name, self.weight, layout.classes)
         rows = Operand("input", logits, layout.lead, row_axes=(layout.axis,))
-        if _holds_probabilities(target, logits):
+        if holds_probabilities(target, logits.shape):
             return self._bind_probabilities(rows, target, layout)
         labels = class_labels(self.name, target, layout, self.ignore_index, sample_weight)
         counts = labels.counts(weight)
@@ -181,7 +189,11 @@ class CrossEntropyLoss(Loss):
             layout.shape,
             # Smoothed, the class weights are inside the loss: only what is ignored is left to
             # remove.
-            weight=self._outside(layout, labels.valid) if self.label_smoothing else counts,
+            weight=(
+                outside_weight(self.weight, layout.lead, labels.valid)
+                if self.label_smoothing
+                else counts
+            ),
             counts=counts,
         )
 
@@ -193,22 +205,12 @@ class CrossEntropyLoss(Loss):
                 self.name, "target", probabilities.shape, reference, rows.array.shape
             )
         if self.ignore_index >= 0:
-            raise ValueError(
-                f"{self.name}: ignore_index is {self.ignore_index}, but target holds class probabilities: "
-                "there is no index to ignore. Did you mean sample_weight=, with 0 for what is ignored?"
-            )
+            raise no_index_to_ignore(self.name, self.ignore_index)
         return Terms(
             (rows, Operand("target", probabilities, layout.lead, (layout.axis,))),
             layout.shape,
-            weight=self._outside(layout, None),
+            weight=outside_weight(self.weight, layout.lead, None),
         )
-
-    def _outside(self, layout: ClassLayout, valid: Array | None) -> Array | None:
-        """Return what multiplies a loss that has its class weights inside, as a distribution has."""
-        if self.weight is None:
-            return valid
-        scale = np.broadcast_to(self._weight_scale(), layout.lead)
-        return scale if valid is None else scale * valid
 
     def _targets(self, logits: Array, target: Array) -> tuple[Array, Array]:
         """Return the smoothed and weighted distribution (n, C), and its slope in the caller's."""
@@ -224,20 +226,11 @@ class CrossEntropyLoss(Loss):
             targets += unmasked * share.astype(logits.dtype)[:, None]
         if self.weight is None:
             return targets, kept
-        weight = np.asarray(self.weight, np.float64) / self._weight_scale()
+        weight = np.asarray(self.weight, np.float64) / class_weight_scale(self.weight)
         weight = weight.astype(logits.dtype)
         targets *= weight
         targets[:, weight == 0] = 0  # whatever the target held there
         return targets, kept * weight
-
-    def _weight_scale(self) -> float:
-        """Return a power of two near the largest class weight.
-
-        Weights inside the loss are relative to it, so that none leaves the range of float32; the
-        engine multiplies by it outside, in float64.
-        """
-        largest = float(np.max(np.abs(np.asarray(self.weight, np.float64)), initial=0.0))
-        return 2.0 ** math.frexp(largest)[1] if 0 < largest < math.inf else 1.0
 
     def _forward(self, logits: Array, target: Array) -> tuple[Array, Any]:
         if target.ndim == 1 and not self.label_smoothing:
@@ -299,14 +292,6 @@ class CrossEntropyLoss(Loss):
         if target.ndim == 2 or self.label_smoothing:
             total = c * self._targets(logits, target)[0].sum(-1)
         np.multiply(softmax.p * softmax.complement, total[:, None], out=out)
-
-
-def _holds_probabilities(target: Any, logits: Array) -> bool:
-    """Whether a target is a distribution over the classes: torch's rule, by shape, then by dtype."""
-    array = np.asarray(target)
-    if array.shape != logits.shape:
-        return array.dtype.kind == "f" and array.ndim == logits.ndim and logits.ndim > 1
-    return array.ndim > 1 or array.dtype.kind == "f" or array.size > 1
 
 
 def cross_entropy(

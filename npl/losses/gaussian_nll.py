@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npl.engine.arguments import (
+    NOT_NEGATIVE,
     Array,
     Empty,
-    Interval,
     Reduction,
     boolean,
     broadcast_shape,
@@ -21,11 +21,9 @@ from npl.engine.arguments import (
 )
 from npl.engine.elementwise import INPUT, TARGET, Argument, ElementwiseLoss, paired_shape
 from npl.engine.loss import Terms
-from npl.engine.operands import Operand
 
 __all__ = ["GaussianNLLLoss", "gaussian_nll_loss"]
 
-_FROM_0 = Interval(0.0, float("inf"))
 _VAR_HINT = "It is a variance: did you mean its exponential, or its square?"
 
 
@@ -96,13 +94,13 @@ class GaussianNLLLoss(ElementwiseLoss):
     arguments = (
         INPUT,
         TARGET,
-        Argument("var", neutral=1.0, domain=_FROM_0, hint=_VAR_HINT),
+        Argument("var", neutral=1.0, domain=NOT_NEGATIVE, hint=_VAR_HINT),
     )
 
     def __post_init__(self) -> None:
         self._check_options(None, None)
         boolean(self.name, "full", self.full)
-        number(self.name, "eps", self.eps, _FROM_0)
+        number(self.name, "eps", self.eps, NOT_NEGATIVE)
 
     def __call__(
         self,
@@ -164,16 +162,12 @@ class GaussianNLLLoss(ElementwiseLoss):
             wanted = " or ".join(map(str, dict.fromkeys([shape, *per_row, ()])))
             raise shape_mismatch(self.name, "var", v.shape, f"losses of shape {shape}", wanted)
         of_x, of_y, of_v = self.arguments
-        var = Operand(
-            of_v.name,
-            v,
-            lead,
-            aligned=aligned or None,
-            neutral=of_v.neutral,
-            domain=of_v.domain,
-            hint=of_v.hint,
+        operands = (
+            of_x.operand(x, lead),
+            of_y.operand(y, lead),
+            of_v.operand(v, lead, aligned or None),
         )
-        return Terms((of_x.operand(x, lead), of_y.operand(y, lead), var), shape)
+        return Terms(operands, shape)
 
     def _forward(self, x: Array, y: Array, v: Array) -> tuple[Array, Any]:
         x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)

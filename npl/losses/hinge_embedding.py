@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npl.engine.arguments import Array, Empty, Interval, Reduction, number
+from npl.engine.arguments import Array, Empty, Reduction, number
 from npl.engine.elementwise import INPUT, Argument, ElementwiseLoss
 
 __all__ = ["HingeEmbeddingLoss", "hinge_embedding_loss"]
@@ -74,7 +74,7 @@ class HingeEmbeddingLoss(ElementwiseLoss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
-        number(self.name, "margin", self.margin, Interval(-np.inf, np.inf))
+        number(self.name, "margin", self.margin)
         object.__setattr__(self, "margin", float(self.margin))
 
     def __call__(

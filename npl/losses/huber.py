@@ -84,9 +84,7 @@ class HuberLoss(ResidualLoss):
 
     def __post_init__(self) -> None:
         self._check_options(None, None)
-        number(self.name, "delta", self.delta, Interval(-math.inf, math.inf))
-        if not self.delta > 0:
-            raise ValueError(f"{self.name}: delta is {self.delta!r}; it must be above 0.")
+        number(self.name, "delta", self.delta, Interval(0, math.inf, "(]"))
 
     def __call__(
         self,

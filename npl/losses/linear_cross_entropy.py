@@ -6,13 +6,12 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from npl.engine.arguments import (
+    UNIT,
     Array,
     Empty,
-    Interval,
     Reduction,
     floats,
     integer,
@@ -20,11 +19,17 @@ from npl.engine.arguments import (
     real_values,
     shape_mismatch,
 )
-from npl.engine.classes import ClassLayout, class_labels, class_weights
+from npl.engine.classes import (
+    ClassLayout,
+    class_labels,
+    class_weights,
+    holds_probabilities,
+    no_index_to_ignore,
+    outside_weight,
+)
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.places import PerPlace
-from npl.losses.cross_entropy import _holds_probabilities
 from npl.losses.linear_kernels import LinearKernels
 
 __all__ = ["LinearCrossEntropyLoss", "linear_cross_entropy"]
@@ -117,13 +122,9 @@ class LinearCrossEntropyLoss(LinearKernels):
         self._check_options(None, None)
         if self.ignore_index is not None:
             integer(self.name, "ignore_index", self.ignore_index)
-        number(self.name, "label_smoothing", self.label_smoothing, Interval(0, 1))
+        number(self.name, "label_smoothing", self.label_smoothing, UNIT)
         if self.batch_chunk_size is not None:
-            integer(self.name, "batch_chunk_size", self.batch_chunk_size)
-            if self.batch_chunk_size < 1:
-                raise ValueError(
-                    f"{self.name}: batch_chunk_size is {self.batch_chunk_size}; it must be at least 1."
-                )
+            integer(self.name, "batch_chunk_size", self.batch_chunk_size, at_least=1)
 
     def __call__(
         self,
@@ -197,21 +198,20 @@ class LinearCrossEntropyLoss(LinearKernels):
         operands: list[Operand] = [first, PerPlace("linear_weight", layer, lead, places)]
         layout = ClassLayout(x.ndim - 1, classes, shape)
         class_weight = class_weights(self.name, self.weight, classes)
-        # An array of that shape and no memory: where the rule looks at shapes alone.
-        if _holds_probabilities(target, np.broadcast_to(np.float64(0), logits_shape)):
+        if holds_probabilities(target, logits_shape):
             operands.append(self._probabilities(target, logits_shape, lead))
-            weight, counts = self._cross_entropy._outside(layout, None), None
+            weight, counts = outside_weight(self.weight, layout.lead, None), None
         else:
-            if np.shape(target) not in (shape, shape or (1,)):
-                reference = f"logits {logits_shape}"
-                raise shape_mismatch(self.name, "target", np.shape(target), reference, shape)
             ignored = -100 if self.ignore_index is None else self.ignore_index
-            labels = class_labels(self.name, target, layout, ignored, sample_weight)
+            reference = f"logits {logits_shape}"
+            labels = class_labels(
+                self.name, target, layout, ignored, sample_weight, reference=reference
+            )
             indices = labels.indices.reshape(lead)
             operands.append(Operand("target", indices, lead, index=True))
             weight = counts = labels.counts(class_weight)
             if self.label_smoothing:
-                weight = self._cross_entropy._outside(layout, labels.valid)
+                weight = outside_weight(self.weight, layout.lead, labels.valid)
         if linear_bias is not None:
             bias = floats(self.name, "linear_bias", linear_bias)
             if bias.shape != layer.shape[:-1]:
@@ -259,10 +259,7 @@ class LinearCrossEntropyLoss(LinearKernels):
             reference = f"logits {logits_shape}"
             raise shape_mismatch(self.name, "target", probabilities.shape, reference, logits_shape)
         if self.ignore_index is not None:
-            raise ValueError(
-                f"{self.name}: ignore_index is {self.ignore_index}, but target holds class probabilities: "
-                "there is no index to ignore. Did you mean sample_weight=, with 0 for what is ignored?"
-            )
+            raise no_index_to_ignore(self.name, self.ignore_index)
         rows = (lead[0], probabilities.size // max(1, lead[0] * lead[1]), lead[1])
         return Operand("target", probabilities, lead, (1,), shape=rows, aligned=rows)
 

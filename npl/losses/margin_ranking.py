@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npl import numerics
-from npl.engine.arguments import Array, Empty, Interval, Reduction, number
+from npl.engine.arguments import Array, Empty, Reduction, number
 from npl.engine.elementwise import TARGET, Argument, ElementwiseLoss
 
 __all__ = ["MarginRankingLoss", "margin_ranking_loss"]
@@ -81,7 +81,7 @@ class MarginRankingLoss(ElementwiseLoss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
-        number(self.name, "margin", self.margin, Interval(-np.inf, np.inf))
+        number(self.name, "margin", self.margin)
         object.__setattr__(self, "margin", float(self.margin))
 
     def __call__(

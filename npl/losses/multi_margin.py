@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from npl import numerics
 from npl.engine import Loss
-from npl.engine.arguments import Array, Empty, Interval, Reduction, number
+from npl.engine.arguments import Array, Empty, Reduction, is_number, number
 from npl.engine.classes import class_labels, class_weights, rows_of_classes
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
@@ -94,10 +94,9 @@ class MultiMarginLoss(Loss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
-        is_number = isinstance(self.p, int | float | np.integer | np.floating)
-        if not is_number or isinstance(self.p, bool) or self.p not in (1, 2):
+        if not is_number(self.p) or self.p not in (1, 2):
             raise ValueError(f"{self.name}: p is {self.p!r}; it must be 1 or 2.")
-        number(self.name, "margin", self.margin, Interval(-np.inf, np.inf))
+        number(self.name, "margin", self.margin)
         # A float32 of the caller's must not pull the arithmetic down to it.
         object.__setattr__(self, "margin", float(self.margin))
 

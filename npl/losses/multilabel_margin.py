@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from npl import numerics
 from npl.engine import Loss
 from npl.engine.arguments import Array, Empty, Reduction, indices, position, shape_mismatch
-from npl.engine.classes import ClassLayout, range_hint, rows_of_classes
+from npl.engine.classes import ClassLayout, in_classes, range_hint, rows_of_classes
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
 from npl.engine.reduction import sample_weights
@@ -158,8 +158,8 @@ class MultiLabelMarginLoss(Loss):
                 value, layout.classes, "Did you mean -1, the end of the row's labels?"
             )
             raise IndexError(
-                f"{self.name}: target{where} is {value}; for {layout.classes} classes it must lie in "
-                f"[0, {layout.classes - 1}] or be -1, which ends a row's labels. {hint}"
+                f"{self.name}: target{where} is {value}; {in_classes(layout.classes)} or be -1, which "
+                f"ends a row's labels. {hint}"
             )
 
     def _forward(self, scores: Array, labels: Array) -> tuple[Array, Any]:

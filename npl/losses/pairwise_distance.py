@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npl import numerics
-from npl.engine.arguments import Array, Interval, boolean, broadcast_shape, floats, number
+from npl.engine.arguments import NOT_NEGATIVE, Array, boolean, broadcast_shape, floats, number
 from npl.engine.loss import Terms
 from npl.engine.rows import UnreducedLoss, row_layout
 
@@ -73,8 +72,8 @@ class PairwiseDistance(UnreducedLoss):
     keepdim: bool = False
 
     def __post_init__(self) -> None:
-        number(self.name, "p", self.p, Interval(0, math.inf))
-        number(self.name, "eps", self.eps, Interval(-math.inf, math.inf))
+        number(self.name, "p", self.p, NOT_NEGATIVE)
+        number(self.name, "eps", self.eps)
         boolean(self.name, "keepdim", self.keepdim)
 
     def __call__(self, x1: ArrayLike, x2: ArrayLike) -> Any:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, InitVar, dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from npl import numerics
-from npl.engine.arguments import Array, Empty, Interval, Reduction, boolean, number
+from npl.engine.arguments import NOT_NEGATIVE, Array, Empty, Reduction, boolean, number
 from npl.engine.elementwise import TARGET, Argument, ElementwiseLoss
-from npl.engine.loss import Terms
 
 __all__ = ["PoissonNLLLoss", "poisson_nll_loss"]
 
-_FROM_0 = Interval(0.0, float("inf"))
+_COUNT_WITH_FACTORIAL = replace(TARGET, domain=NOT_NEGATIVE)  # which has no value below 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +95,7 @@ class PoissonNLLLoss(ElementwiseLoss):
         self._check_options(size_average, reduce)
         boolean(self.name, "log_input", self.log_input)
         boolean(self.name, "full", self.full)
-        number(self.name, "eps", self.eps, _FROM_0)
+        number(self.name, "eps", self.eps, NOT_NEGATIVE)
 
     def __call__(
         self,
@@ -133,11 +132,9 @@ class PoissonNLLLoss(ElementwiseLoss):
         """
         return self._evaluate((log_input, target), sample_weight, normalizer)
 
-    def _bind(self, *values: Any, sample_weight: ArrayLike | None) -> Terms:
-        terms = super()._bind(*values, sample_weight=sample_weight)
-        if self.full:  # the factorial has no value below 0
-            terms.operands[1].domain = _FROM_0
-        return terms
+    def _own_arguments(self) -> tuple[Argument, ...]:
+        rate, count = self.arguments
+        return rate, _COUNT_WITH_FACTORIAL if self.full else count
 
     def _forward(self, x: Array, y: Array) -> tuple[Array, Any]:
         x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npl.engine.arguments import Array, Empty, Interval, Reduction, number
+from npl.engine.arguments import NOT_NEGATIVE, Array, Empty, Reduction, number
 from npl.engine.scratch import scratch_like
 from npl.losses.residual import ResidualLoss, clipped_moment, threshold_fits_float32
 
@@ -83,7 +82,7 @@ class SmoothL1Loss(ResidualLoss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
-        number(self.name, "beta", self.beta, Interval(0, math.inf))
+        number(self.name, "beta", self.beta, NOT_NEGATIVE)
 
     def __call__(
         self,

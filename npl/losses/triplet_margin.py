@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Any, NamedTuple
@@ -13,19 +12,19 @@ from numpy.typing import ArrayLike
 from npl import numerics
 from npl.engine import Loss
 from npl.engine.arguments import (
+    NOT_NEGATIVE,
+    POSITIVE,
     Array,
     Empty,
-    Interval,
     Reduction,
     boolean,
     broadcast_shape,
     floats,
     number,
-    positive_number,
 )
 from npl.engine.loss import Terms
 from npl.engine.rows import row_layout
-from npl.engine.triplets import check_triplet, hinge, shares_of_swap
+from npl.losses.triplets import check_triplet, hinge, shares_of_swap
 
 __all__ = ["TripletMarginLoss", "triplet_margin_loss"]
 
@@ -115,9 +114,9 @@ class TripletMarginLoss(Loss):
 
     def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
         self._check_options(size_average, reduce)
-        positive_number(self.name, "margin", self.margin)
-        number(self.name, "p", self.p, Interval(0, math.inf))
-        number(self.name, "eps", self.eps, Interval(-math.inf, math.inf))
+        number(self.name, "margin", self.margin, POSITIVE)
+        number(self.name, "p", self.p, NOT_NEGATIVE)
+        number(self.name, "eps", self.eps)
         boolean(self.name, "swap", self.swap)
 
     def __call__(

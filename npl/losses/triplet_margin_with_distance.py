@@ -13,19 +13,19 @@ from numpy.typing import ArrayLike
 from npl import autodiff
 from npl.engine import Loss
 from npl.engine.arguments import (
+    POSITIVE,
     Array,
     Empty,
     Reduction,
     boolean,
     broadcast_shape,
     floats,
-    positive_number,
+    number,
 )
 from npl.engine.loss import Terms
-from npl.engine.operands import Operand
-from npl.engine.rows import row_layout
-from npl.engine.triplets import check_triplet, hinge, shares_of_swap
+from npl.engine.rows import RowLayout, row_layout
 from npl.losses.pairwise_distance import PairwiseDistance
+from npl.losses.triplets import check_triplet, hinge, shares_of_swap
 
 __all__ = ["TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss"]
 
@@ -117,7 +117,7 @@ class TripletMarginWithDistanceLoss(Loss):
                 f"{self.name}: distance_function is {self.distance_function!r}; it must be a function of two "
                 "arrays."
             )
-        positive_number(self.name, "margin", self.margin)
+        number(self.name, "margin", self.margin, POSITIVE)
         boolean(self.name, "swap", self.swap)
 
     def __call__(
@@ -170,16 +170,11 @@ class TripletMarginWithDistanceLoss(Loss):
         check_triplet(self.name, arrays)
         full = row_layout(self.name, arrays).full
         shape = self.losses_shape(full)
-        lead, row_axes = shape or (1,), tuple(range(len(shape), len(full)))
-
-        def operand(name: str, array: Array) -> Operand:
-            aligned = (1,) * (len(full) - array.ndim) + array.shape
-            return Operand(name, array, lead, row_axes, shape=full, aligned=aligned)
-
+        layout = RowLayout(full, tuple(range(len(shape), len(full))), shape)
         return Terms(
-            tuple([operand(name, array) for name, array in arrays.items()]),
+            tuple([layout.operand(name, array) for name, array in arrays.items()]),
             shape,
-            block_rows=max(1, math.prod(lead)),  # the distance may be of any kind: all at once
+            block_rows=max(1, math.prod(shape)),  # the distance may be of any kind: all at once
         )
 
     def _forward(self, *operands: Array) -> tuple[Array, Any]:

@@ -15,16 +15,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from npl.numerics.rows import Array
+from npl.numerics.rows import CLASS_MAJOR_UP_TO, Array
 
-# As kernels over classes want their rows: class-major where there are few (`npl.engine.operands`).
-_CLASS_MAJOR_UP_TO = 64
 _ADDED_BYTES = 1 << 21  # of a gradient, in cache from its making to its adding
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    r"""Return $x W^\top + b$ (n, C), in new memory, laid out as kernels over classes want it."""
-    if len(weight) > _CLASS_MAJOR_UP_TO:
+    r"""Return $x W^\top + b$ (n, C), in new memory, class-major where there are few classes."""
+    if len(weight) > CLASS_MAJOR_UP_TO:
         z: Array = np.matmul(x, weight.T)
     else:
         z = np.matmul(weight, x.T).T

@@ -66,16 +66,16 @@ class LinearNLL:
             rises = own_maximum > maximum
             self._largest[rises] = column[rises] + chunk.own.start
             new = np.maximum(maximum, own_maximum)
-            others *= _shifted_exp(maximum, new)
-            others += _shifted_exp(z, new[:, None]).sum(1)
+            others *= _exp_relative_to(maximum, new)
+            others += _exp_relative_to(z, new[:, None]).sum(1)
             maximum = new
             del z  # before the next chunk's is made
         self._maximum = np.maximum(maximum, at_label)
         self._largest[at_label >= maximum] = labels[at_label >= maximum]
         # In two steps, of which neither underflows before the product does.
-        half = _shifted_exp(maximum / 2, self._maximum / 2)
+        half = _exp_relative_to(maximum / 2, self._maximum / 2)
         self._others = half * others * half
-        label_exp = _shifted_exp(at_label, self._maximum)
+        label_exp = _exp_relative_to(at_label, self._maximum)
         self._total = self._others + label_exp
         gap = self._maximum - at_label
         gap[(self._maximum == np.inf) & (at_label == np.inf)] = 0
@@ -95,7 +95,7 @@ class LinearNLL:
 
     def _residual(self, chunk: _Chunk, c: Array) -> Array:
         """Return the gradient in a chunk's logits; `chunk` knows where the labels lie."""
-        residual = _shifted_exp(self._logits(chunk), self._maximum[:, None])
+        residual = _exp_relative_to(self._logits(chunk), self._maximum[:, None])
         scale = c / self._total
         residual *= scale[:, None]
         residual[chunk.rows, chunk.columns] = -(self._others * scale)[chunk.rows]
@@ -134,7 +134,7 @@ class LinearNLL:
         for chunk, by_origin in zip(self._chunks(self._labels), self._chunks(at), strict=True):
             turned = self._change(by_origin, v, origin)
             turned -= mean[:, None]
-            turned *= _shifted_exp(self._logits(chunk), self._maximum[:, None])
+            turned *= _exp_relative_to(self._logits(chunk), self._maximum[:, None])
             turned *= (c / self._total)[:, None]
             along_x += turned @ weight[chunk.own]
             _add(along_weight, along_bias, chunk, turned, x)
@@ -182,13 +182,13 @@ class LinearNLL:
         total = np.zeros(len(origin), np.float64)
         for chunk in self._chunks(at):
             change = self._change(chunk, v, origin)
-            change *= _shifted_exp(self._logits(chunk), self._maximum[:, None])
+            change *= _exp_relative_to(self._logits(chunk), self._maximum[:, None])
             total += change.sum(1)
         total /= self._total
         return total
 
 
-def _shifted_exp(values: Array, maximum: Array) -> Array:
+def _exp_relative_to(values: Array, maximum: Array) -> Array:
     """Return `exp(values - maximum)`, with 1 where both are the same infinity."""
     shifted: Array = np.subtract(values, maximum)
     np.exp(shifted, out=shifted)

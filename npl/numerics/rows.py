@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 
+# Up to this many classes a block is laid out class by class: NumPy then reduces over classes with
+# whole vectors of rows (a sum over 10 classes: 0.3 instead of 3 ns an element). Beyond it the rows
+# are long enough, and one class after another would add up rounding errors that pairwise sums
+# avoid.
+CLASS_MAJOR_UP_TO = 64
+
 
 def flat(rows: Array) -> Array:
     """Return the elements of contiguous rows in memory order, as a view."""

@@ -100,16 +100,16 @@ ROWS = [
     ),
     row(
         lambda: TRIPLET(X, X, X, margin=0),
-        "TripletMarginLoss: margin is 0; it must be a finite number above 0.",
+        "TripletMarginLoss: margin is 0; it must lie in (0, inf).",
     ),
     row(
         lambda: TRIPLET(X, X, X, margin=None),
-        "TripletMarginLoss: margin is None; it must be a number above 0.",
+        "TripletMarginLoss: margin is None; it must be a number in (0, inf).",
         TypeError,
     ),
     row(
         lambda: WITH(X, X, X, margin=-1.0),
-        "TripletMarginWithDistanceLoss: margin is -1.0; it must be a finite number above 0.",
+        "TripletMarginWithDistanceLoss: margin is -1.0; it must lie in (0, inf).",
     ),
     row(
         lambda: WITH(X, X, X, distance_function=2),

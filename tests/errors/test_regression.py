@@ -89,17 +89,17 @@ def test_weights(name: str) -> None:
         (
             lambda: npl.HuberLoss(delta=0.0),
             ValueError,
-            "HuberLoss: delta is 0.0; it must be above 0.",
+            "HuberLoss: delta is 0.0; it must lie in (0, inf].",
         ),
         (
             lambda: F.huber_loss(X, X, delta=-2.0),
             ValueError,
-            "HuberLoss: delta is -2.0; it must be above 0.",
+            "HuberLoss: delta is -2.0; it must lie in (0, inf].",
         ),
         (
             lambda: npl.HuberLoss(delta=None),  # type: ignore[arg-type]
             TypeError,
-            "HuberLoss: delta is None; it must be a number in [-inf, inf].",
+            "HuberLoss: delta is None; it must be a number in (0, inf].",
         ),
         (
             lambda: npl.HuberLoss("avg"),  # type: ignore[arg-type]

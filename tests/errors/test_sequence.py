@@ -79,7 +79,8 @@ CALLS = [
     ),
     row(
         X, TABLE, [6.0, 5.0], WANTED, raises=TypeError,
-        says="input_lengths has dtype float64 and shape (2,); lengths must be integers.",
+        says="input_lengths has dtype float64 and shape (2,); lengths must be integers. "
+        "Did you mean input_lengths.astype(np.int64)?",
     ),
     row(
         X, TABLE, OWN, np.array([[2], [1]]),

@@ -342,7 +342,7 @@ def test_bad_cutoffs(cutoffs: Any) -> None:
         (
             lambda: npl.AdaptiveLogSoftmaxWithLoss(6, 12, [3], 0.0),
             ValueError,
-            "div_value is 0.0; it must be a finite number above 0.",
+            "div_value is 0.0; it must lie in (0, inf).",
         ),
     ],
 )

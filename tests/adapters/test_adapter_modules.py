@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import re
 import warnings
 from contextlib import contextmanager
 
@@ -190,9 +191,25 @@ def test_an_unknown_option_is_refused_at_construction(name, option, value):
         construct(adapter, name, **{option: value})
 
 
-def test_an_option_out_of_its_range_is_refused_at_construction():
-    with pytest.raises(ValueError, match=r"CrossEntropyLoss: label_smoothing is 2\.0"):
-        adapter.CrossEntropyLoss(label_smoothing=2.0)
+@pytest.mark.parametrize(
+    ("name", "option", "value", "error"),
+    [
+        ("CrossEntropyLoss", "label_smoothing", 2.0, ValueError),
+        ("HingeEmbeddingLoss", "margin", "1", TypeError),
+        ("HuberLoss", "delta", 0, ValueError),
+        ("MarginRankingLoss", "margin", "1", TypeError),
+        ("MultiMarginLoss", "margin", float("nan"), ValueError),
+        ("SmoothL1Loss", "beta", -1, ValueError),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused_at_construction(name, option, value, error):
+    with pytest.raises(error, match=re.escape(f"{name}: {option} is {value!r}")):
+        getattr(adapter, name)(**{option: value})
+
+
+def test_a_power_that_torch_refuses_is_refused_in_its_words():
+    with pytest.raises(ValueError, match="only p == 1 and p == 2 supported"):
+        adapter.MultiMarginLoss(p=3)
 
 
 @pytest.mark.parametrize("name", REDUCED)
@@ -203,6 +220,16 @@ def test_normalizer_of_the_module(name):
     assert value.dtype == torch.float32
     for normalizer in (2, 2.0, torch.tensor(2)):
         torch.testing.assert_close(module(*arguments, normalizer=normalizer), value * 4)
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_sample_weight_of_the_module(name):
+    arguments = arguments_of_module(name)
+    summed, each = (construct(adapter, name, reduction=r) for r in ("sum", "none"))
+    each.load_state_dict(summed.state_dict())
+    weight = torch.tensor([1.0, 0.0, 2.0, 0.5])
+    expected = each(*arguments).reshape(4, -1).sum(1) @ weight
+    torch.testing.assert_close(summed(*arguments, sample_weight=weight), expected)
 
 
 def test_a_mean_is_the_sum_over_the_normalizer():

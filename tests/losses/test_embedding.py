@@ -7,6 +7,8 @@ import pytest
 
 import npl
 import npl.functional as F
+from tests.support.cases import CASES, Case
+from tests.support.checks import samples
 
 INF = float("inf")
 RNG = np.random.default_rng(0)
@@ -31,6 +33,17 @@ def test_class_and_function_are_one(dtype: type) -> None:
         value = loss(**options)(x, y)
         assert value.dtype == dtype
         np.testing.assert_array_equal(value, function(x, y, **options))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.unreduced is not None], ids=str)
+def test_what_is_not_reduced_is_what_its_case_is(case: Case) -> None:
+    arguments = samples(case, 5)
+    expected, back = npl.vjp(case.make(reduction="none"), *arguments)
+    loss, function = case.unreduced
+    for form in (loss(**case.options), lambda *a: function(*a, **case.options)):
+        value, own_back = npl.vjp(form, *arguments)
+        np.testing.assert_array_equal(value, expected)
+        np.testing.assert_array_equal(own_back(expected), back(expected))
 
 
 @pytest.mark.parametrize(

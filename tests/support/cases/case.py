@@ -46,6 +46,8 @@ class Case:
         `(options, *arguments) -> float`, what "mean" divides by where it is not the number of losses.
     poison
         What the loss takes as its input without raising, and lets through to its value.
+    unreduced
+        The class and the function without a reduction to whose kernels `loss` and `function` give one.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Case:
     poison: float = float("nan")
     value_terms: Callable[..., Any] | None = None
     curvature_terms: Callable[..., Any] | None = None
+    unreduced: tuple[type[npl.Loss], Callable[..., Any]] | None = None
 
     def typed_options(self, dtype: type) -> dict[str, Any]:
         """Return the options with lists as arrays of a dtype."""

@@ -254,6 +254,7 @@ def _distance_case(name: str, extremes: Any = _extreme_pairs, **options: Any) ->
         options,
         None,
         (0, 1),
+        unreduced=(npl.PairwiseDistance, F.pairwise_distance),
     )
 
 
@@ -270,6 +271,7 @@ def _similarity_case(name: str, extremes: Any = _extreme_similar, **options: Any
         None,
         (0, 1),
         curvature_terms=_cosine_bends,
+        unreduced=(npl.CosineSimilarity, F.cosine_similarity),
     )
 
 

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 import npl
-from tests.support.cases import CASES, Case
+from tests.support.cases import EVERY_CASE, Case
 from tests.support.checks import samples, vectors_like
 
-ALL = pytest.mark.parametrize("case", CASES, ids=str)
 
-
-@ALL
+@EVERY_CASE
 def test_reductions_agree(case: Case) -> None:
     arguments = samples(case, 12)
     losses = case.make(reduction="none")(*arguments)
@@ -29,7 +27,7 @@ def test_reductions_agree(case: Case) -> None:
     np.testing.assert_allclose(case.make()(*arguments, normalizer=7.0), total / 7.0, rtol=1e-14)
 
 
-@ALL
+@EVERY_CASE
 @pytest.mark.parametrize("reduction", ["mean", "sum", "batchmean"])
 def test_weight_two_duplicates(case: Case, reduction: str) -> None:
     arguments = samples(case, 6)
@@ -44,7 +42,7 @@ def test_weight_two_duplicates(case: Case, reduction: str) -> None:
     assert value == loss(*arguments, sample_weight=weight)
 
 
-@ALL
+@EVERY_CASE
 @pytest.mark.parametrize("reduction", ["mean", "sum", "batchmean"])
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
 def test_weight_zero_deletes(case: Case, reduction: str, poison: float) -> None:
@@ -70,7 +68,7 @@ def test_weight_zero_deletes(case: Case, reduction: str, poison: float) -> None:
         assert not products[n][~kept].any()
 
 
-@ALL
+@EVERY_CASE
 def test_a_zero_cotangent_lets_nothing_through(case: Case) -> None:
     arguments = samples(case, 4)
     poisoned = (arguments[0].copy(), *arguments[1:])
@@ -82,7 +80,7 @@ def test_a_zero_cotangent_lets_nothing_through(case: Case) -> None:
     np.testing.assert_array_equal(gradient, expected)
 
 
-@ALL
+@EVERY_CASE
 def test_permutation(case: Case) -> None:
     arguments = samples(case, 9)
     order = np.random.default_rng(1).permutation(9)
@@ -95,7 +93,7 @@ def test_permutation(case: Case) -> None:
     )
 
 
-@ALL
+@EVERY_CASE
 def test_hvp_is_symmetric_and_linear(case: Case) -> None:
     arguments = samples(case, 5)
     loss = case.make()
@@ -113,7 +111,7 @@ def test_hvp_is_symmetric_and_linear(case: Case) -> None:
         )
 
 
-@ALL
+@EVERY_CASE
 def test_hessian_is_all_products(case: Case) -> None:
     arguments = samples(case, 3)
     loss = case.make()
@@ -139,7 +137,7 @@ def test_hessian_is_all_products(case: Case) -> None:
                 )
 
 
-@ALL
+@EVERY_CASE
 def test_jvp_is_gradient_times_tangent(case: Case) -> None:
     arguments = samples(case, 5)
     tangents = vectors_like(case, arguments)
@@ -161,7 +159,7 @@ def test_jvp_is_gradient_times_tangent(case: Case) -> None:
     )
 
 
-@ALL
+@EVERY_CASE
 def test_finite_differences(case: Case) -> None:
     arguments = samples(case, 4)
     inside = tuple(n for n in case.differentiable if n not in case.edge)
@@ -169,7 +167,7 @@ def test_finite_differences(case: Case) -> None:
     npl.check_grads(case.make(reduction="none"), arguments, argnums=inside)
 
 
-@ALL
+@EVERY_CASE
 def test_class_and_function_are_one(case: Case) -> None:
     arguments = samples(case, 7)
     options = case.typed_options(np.float64)

@@ -15,13 +15,11 @@ import pytest
 
 import npl
 import npl.functional as F
-from tests.support.cases import CASES, Case
+from tests.support.cases import EVERY_CASE, Case
 from tests.support.checks import samples, tiled, vectors_like
 
-ALL = pytest.mark.parametrize("case", CASES, ids=str)
 
-
-@ALL
+@EVERY_CASE
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum", "batchmean"])
 def test_dtype_in_is_dtype_out(case: Case, dtype: type, reduction: str) -> None:
@@ -46,7 +44,7 @@ def test_the_input_decides_the_dtype_of_the_value() -> None:
     np.testing.assert_array_equal(gx, wide.astype(np.float32))  # computed in float64
 
 
-@ALL
+@EVERY_CASE
 def test_lists_are_float64(case: Case) -> None:
     arguments = samples(case, 3)
     value = case.make()(*[a.tolist() for a in arguments])
@@ -54,7 +52,7 @@ def test_lists_are_float64(case: Case) -> None:
     assert value.dtype == np.float64
 
 
-@ALL
+@EVERY_CASE
 def test_inputs_are_not_written_and_not_aliased(case: Case) -> None:
     arguments = samples(case, 6)
     for a in arguments:
@@ -72,7 +70,7 @@ def test_inputs_are_not_written_and_not_aliased(case: Case) -> None:
         assert not any(np.shares_memory(result, a) for a in arguments)
 
 
-@ALL
+@EVERY_CASE
 def test_no_sample(case: Case) -> None:
     arguments = tuple(a[:0] for a in samples(case, 3))
     assert np.isnan(case.make()(*arguments))
@@ -86,7 +84,7 @@ def test_no_sample(case: Case) -> None:
         case.make(empty="raise")(*arguments)
 
 
-@ALL
+@EVERY_CASE
 def test_all_removed(case: Case) -> None:
     arguments = samples(case, 3)
     value, gradient = npl.value_and_grad(case.make())(*arguments, sample_weight=np.zeros(3))
@@ -96,7 +94,7 @@ def test_all_removed(case: Case) -> None:
     assert case.make()(*arguments, sample_weight=0.0, normalizer=4.0) == 0
 
 
-@ALL
+@EVERY_CASE
 def test_a_loss_is_a_value(case: Case) -> None:
     loss = case.make()
     arguments = samples(case, 4)
@@ -111,7 +109,7 @@ def test_a_loss_is_a_value(case: Case) -> None:
     assert repr(rebuilt) == repr(loss)
 
 
-@ALL
+@EVERY_CASE
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_threads_do_not_change_a_bit(case: Case, dtype: type) -> None:
     arguments = tiled(case, 300_001, dtype)
@@ -131,7 +129,7 @@ def test_threads_do_not_change_a_bit(case: Case, dtype: type) -> None:
     assert len(seen) == 1
 
 
-@ALL
+@EVERY_CASE
 def test_blocks_do_not_change_a_gradient(case: Case) -> None:
     rows = 100_003
     arguments = tiled(case, rows)

@@ -14,6 +14,7 @@ import npl.adapters.torch.functional as F
 import npl.functional
 from adapter_cases import CASES, REDUCTIONS, labels
 from adapter_cases.arguments import arguments_of_module, construct
+from tests.support.warned import MEAN_OF_A_DIVERGENCE
 
 BACKENDS = ["eager", "aot_eager"]
 
@@ -34,6 +35,7 @@ def _run(f, tensors):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", [name for name in adapter.__all__ if name in nn.modules.__all__])
+@MEAN_OF_A_DIVERGENCE
 def test_every_module_is_one_graph(name, backend):
     module, arguments = construct(adapter, name), arguments_of_module(name)
     compiled = torch.compile(module, backend=backend, fullgraph=True)

@@ -216,10 +216,11 @@ def test_a_power_that_torch_refuses_is_refused_in_its_words():
 def test_normalizer_of_the_module(name):
     arguments = arguments_of_module(name)
     module = construct(adapter, name, normalizer=8)
-    value = module(*arguments)
-    assert value.dtype == torch.float32
-    for normalizer in (2, 2.0, torch.tensor(2)):
-        torch.testing.assert_close(module(*arguments, normalizer=normalizer), value * 4)
+    with _without_warnings():
+        value = module(*arguments)
+        assert value.dtype == torch.float32
+        for normalizer in (2, 2.0, torch.tensor(2)):
+            torch.testing.assert_close(module(*arguments, normalizer=normalizer), value * 4)
 
 
 @pytest.mark.parametrize("name", REDUCED)

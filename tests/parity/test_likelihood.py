@@ -17,6 +17,7 @@ import npl.functional as F
 from tests.support.cases import CASES
 from tests.support.exact import exact_row, relative_error
 from tests.support.parity import DTYPES, assert_close, assert_parity, sweep
+from tests.support.warned import MEAN_OF_A_DIVERGENCE
 
 INF = np.inf
 SHAPES = [(), (4,), (5, 3), (5, 1), (2, 5, 3), (0,), (0, 3), (5, 0)]
@@ -57,6 +58,7 @@ def counts(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 # ---------------------------------------------------------------------- Kullback-Leibler divergence
 
 
+@MEAN_OF_A_DIVERGENCE
 @pytest.mark.parametrize("log_target", [False, True])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_kl_div(shape: tuple[int, ...], log_target: bool) -> None:

@@ -28,7 +28,7 @@ _ROWS = {
     **sequence.ROWS,
     **heads.ROWS,
 }
-CASES = [pytest.param(case, id=name) for name, case in _ROWS.items()]
+CASES = [pytest.param(case, id=name, marks=case.marks) for name, case in _ROWS.items()]
 
 __all__ = [
     "CASES",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -42,6 +43,8 @@ class Case:
         Returns the other arguments, by name.
     is_reduced : bool
         Whether the function has a reduction; that of the tests is taken of its value where it has none.
+    marks : tuple
+        Those of pytest, for every test of the row.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Case:
     differentiable: tuple[str, ...] = ("input",)
     options: Callable[[], dict[str, Any]] = dict
     is_reduced: bool = True
+    marks: tuple[pytest.MarkDecorator, ...] = ()
 
     def build(
         self,

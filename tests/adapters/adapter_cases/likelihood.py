@@ -3,6 +3,7 @@
 import torch
 
 from adapter_cases.case import Case, distribution, logits, probabilities, weights
+from tests.support.warned import MEAN_OF_A_DIVERGENCE
 
 
 def _counts(*shape):
@@ -26,17 +27,20 @@ ROWS = {
         "kl_div",
         lambda: {"input": distribution(3, 4).log(), "target": distribution(3, 4)},
         ("input", "target"),
+        marks=(MEAN_OF_A_DIVERGENCE,),
     ),
     "kl-log-target": Case(
         "kl_div",
         lambda: {"input": distribution(3, 4).log(), "target": distribution(3, 4).log()},
         ("input", "target"),
         lambda: {"log_target": True},
+        marks=(MEAN_OF_A_DIVERGENCE,),
     ),
     "kl-scalar": Case(
         "kl_div",
         lambda: {"input": logits(), "target": probabilities()},
         ("input", "target"),
+        marks=(MEAN_OF_A_DIVERGENCE,),
     ),
     "poisson": Case(
         "poisson_nll_loss",

@@ -4,6 +4,8 @@ A row says how to make the loss, what to feed it (random samples and extremes), 
 sample's loss is in exact arithmetic. Nothing here knows how NPL computes.
 """
 
+import pytest
+
 from tests.support.cases import (
     binary,
     classification,
@@ -25,4 +27,8 @@ CASES: list[Case] = [
     *embedding.CASES,
 ]
 
-__all__ = ["CASES", "Case"]
+EVERY_CASE = pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.name, marks=case.marks) for case in CASES]
+)
+
+__all__ = ["CASES", "EVERY_CASE", "Case"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 
 import npl
 
@@ -48,6 +49,8 @@ class Case:
         What the loss takes as its input without raising, and lets through to its value.
     unreduced
         The class and the function without a reduction to whose kernels `loss` and `function` give one.
+    marks
+        Those of pytest, for every test of the row.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Case:
     value_terms: Callable[..., Any] | None = None
     curvature_terms: Callable[..., Any] | None = None
     unreduced: tuple[type[npl.Loss], Callable[..., Any]] | None = None
+    marks: tuple[pytest.MarkDecorator, ...] = ()
 
     def typed_options(self, dtype: type) -> dict[str, Any]:
         """Return the options with lists as arrays of a dtype."""

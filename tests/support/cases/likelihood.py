@@ -12,6 +12,7 @@ from mpmath import mp, mpf
 import npl
 import npl.functional as F
 from tests.support.cases.case import INF, Array, Case
+from tests.support.warned import MEAN_OF_A_DIVERGENCE
 
 # ---------------------------------------------------------------------- Kullback-Leibler divergence
 
@@ -70,6 +71,7 @@ def _kl_div_case(name: str, **options: Any) -> Case:
         _kl_div_terms,
         (0, 1),
         value_terms=_kl_div_value_terms,
+        marks=(MEAN_OF_A_DIVERGENCE,),
     )
 
 

@@ -22,7 +22,7 @@ from npl.engine.arguments import (
 )
 from npl.engine.loss import Terms
 from npl.engine.operands import Operand
-from npl.engine.rows import row_layout
+from npl.engine.rows import are_paired, likely_fix, row_layout
 from npl.losses.cosines import Cosines, cosines
 
 __all__ = ["CosineEmbeddingLoss", "cosine_embedding_loss"]
@@ -147,7 +147,7 @@ class CosineEmbeddingLoss(Loss):
         if len(one) not in (1, 2) or len(two) != len(one) or one[-1] != two[-1]:
             raise ValueError(
                 f"{self.name}: input1 has shape {one}, input2 {two}; both must be vectors (D,) or rows of "
-                "vectors (N, D), of the same size D."
+                f"vectors (N, D), of the same size D. {_likely_fix(arrays)}"
             )
         layout = row_layout(self.name, arrays)
         if y.shape != layout.shape:
@@ -183,6 +183,13 @@ class CosineEmbeddingLoss(Loss):
     def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
         _, saved = self._forward(*operands)
         saved.cosines.hessian_diag(saved.sign * c, which, out)
+
+
+def _likely_fix(arrays: dict[str, Array]) -> str:
+    one, two = (array.shape for array in arrays.values())
+    if one == two and len(one) > 2:
+        return f"Did you mean input1.reshape(-1, {one[-1]}), and input2 likewise?"
+    return likely_fix(arrays, lambda shapes: are_paired(shapes) and len(shapes[0]) in (1, 2))
 
 
 def cosine_embedding_loss(

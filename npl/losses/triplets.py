@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from npl.engine.arguments import Array
+from npl.engine.rows import are_paired, likely_fix
 
 
 def check_triplet(loss: str, arrays: dict[str, Array]) -> None:
@@ -15,11 +16,12 @@ def check_triplet(loss: str, arrays: dict[str, Array]) -> None:
     if len({array.ndim for array in arrays.values()}) > 1:
         raise ValueError(
             f"{loss}: {shapes}: they must have the same number of axes, of which the last one is that of "
-            "the vectors' elements."
+            f"the vectors' elements. {likely_fix(arrays, are_paired)}"
         )
     if len({array.shape[-1:] for array in arrays.values()}) > 1:
         raise ValueError(
-            f"{loss}: {shapes}: the vectors, along the last axis, must be of one size."
+            f"{loss}: {shapes}: the vectors, along the last axis, must be of one size. "
+            f"{likely_fix(arrays, are_paired)}"
         )
 
 

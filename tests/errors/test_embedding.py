@@ -34,7 +34,17 @@ ROWS = [
     row(
         lambda: PAIR(X, LONG),
         "PairwiseDistance: x1 (3, 4) and x2 (3, 5) do not broadcast; they must be vectors of the same size, "
-        "in shapes that broadcast by NumPy's rules.",
+        "in shapes that broadcast by NumPy's rules. Are all of them embeddings of the same model?",
+    ),
+    row(
+        lambda: PAIR(X, Y),
+        "PairwiseDistance: x1 (3, 4) and x2 (3,) do not broadcast; they must be vectors of the same size, "
+        "in shapes that broadcast by NumPy's rules. Did you mean x2[:, None]?",
+    ),
+    row(
+        lambda: PAIR(X, X.T),
+        "PairwiseDistance: x1 (3, 4) and x2 (4, 3) do not broadcast; they must be vectors of the same size, "
+        "in shapes that broadcast by NumPy's rules. Did you mean x1.T?",
     ),
     row(lambda: PAIR(X, X, p=-1), "PairwiseDistance: p is -1; it must lie in [0, inf]."),
     row(lambda: PAIR(X, X, p=float("nan")), "PairwiseDistance: p is nan; it must lie in [0, inf]."),
@@ -55,6 +65,12 @@ ROWS = [
         IndexError,
     ),
     row(
+        lambda: SIMILAR(X, X, dim=2),
+        "CosineSimilarity: the vectors lie along axis 2, but x1 (3, 4) and x2 (3, 4) broadcast to shape "
+        "(3, 4). Did you mean dim=-1?",
+        IndexError,
+    ),
+    row(
         lambda: SIMILAR(X, X, dim=1.0),
         "CosineSimilarity: dim is 1.0; it must be an integer.",
         TypeError,
@@ -72,12 +88,18 @@ ROWS = [
     row(
         lambda: EMBED(X, X[0], Y),
         "CosineEmbeddingLoss: input1 has shape (3, 4), input2 (4,); both must be vectors (D,) or rows of "
-        "vectors (N, D), of the same size D.",
+        "vectors (N, D), of the same size D. Did you mean input2[None]?",
+    ),
+    row(
+        lambda: EMBED(X[None], X[None], Y),
+        "CosineEmbeddingLoss: input1 has shape (1, 3, 4), input2 (1, 3, 4); both must be vectors (D,) or "
+        "rows of vectors (N, D), of the same size D. Did you mean input1.reshape(-1, 4), and input2 "
+        "likewise?",
     ),
     row(
         lambda: EMBED(X, X[:, :1], Y),
         "CosineEmbeddingLoss: input1 has shape (3, 4), input2 (3, 1); both must be vectors (D,) or rows of "
-        "vectors (N, D), of the same size D.",
+        "vectors (N, D), of the same size D. Are all of them embeddings of the same model?",
     ),
     row(
         lambda: EMBED(X, X, Y, reduction="average"),
@@ -91,12 +113,12 @@ ROWS = [
     row(
         lambda: TRIPLET(X, X, X[0]),
         "TripletMarginLoss: anchor (3, 4), positive (3, 4), negative (4,): they must have the same number of "
-        "axes, of which the last one is that of the vectors' elements.",
+        "axes, of which the last one is that of the vectors' elements. Did you mean negative[None]?",
     ),
     row(
         lambda: TRIPLET(X, X, LONG),
         "TripletMarginLoss: anchor (3, 4), positive (3, 4), negative (3, 5): the vectors, along the last "
-        "axis, must be of one size.",
+        "axis, must be of one size. Are all of them embeddings of the same model?",
     ),
     row(
         lambda: TRIPLET(X, X, X, margin=0),

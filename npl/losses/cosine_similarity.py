@@ -46,11 +46,12 @@ class CosineSimilarity(UnreducedLoss):
 
     **Accuracy.** Value and gradient are within a few ulp, and the value in [-1, 1], for vectors of any
     magnitude, nearly parallel and nearly orthogonal ones included: rows are scaled before they are
-    squared, dot products are taken in twice the precision, and the gradient is the part of the one
-    vector across the other, not a difference of unit vectors. (For vectors that are parallel to within
-    a few units of roundoff $u$, its error is $O(u^2) / |x|$, some 20 ulp of what is left.)
-    The Hessian-vector product is a sum of mixed signs, and accurate relative to its terms. float32 is
-    computed in float64.
+    squared, dot products whose terms cancel are taken in twice the precision, and the gradient is the
+    part of the one vector across the other, not a difference of unit vectors. (With the roundoff $u$ of
+    float64, the errors that are left are $O(u^2)$ in the value and $O(u^2) / |x|$ in the gradient: some
+    20 ulp of the gradient for vectors that are parallel to within a few $u$, and the digits of a cosine
+    of $u$ or less in float64.) The Hessian-vector product is a sum of mixed signs, and accurate
+    relative to its terms. float32 is computed in float64.
 
     References
     ----------

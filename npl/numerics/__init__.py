@@ -8,7 +8,14 @@ be nearly equal, unless the exact result is itself such a difference.
 """
 
 from npl.numerics.angles import Angles, Side, across, angles
-from npl.numerics.exact_sums import accurate_dot, exp_difference, rounded_off, two_product, two_sum
+from npl.numerics.exact_sums import (
+    accurate_dot,
+    accurate_sum,
+    exp_difference,
+    rounded_off,
+    two_product,
+    two_sum,
+)
 from npl.numerics.factorial import log_factorial, log_factorial_curvature, log_factorial_slope
 from npl.numerics.forward_backward import (
     Alignments,
@@ -71,6 +78,7 @@ __all__ = [
     "Side",
     "SplitSoftmax",
     "accurate_dot",
+    "accurate_sum",
     "across",
     "align",
     "angles",

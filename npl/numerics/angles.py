@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npl.numerics.exact_sums import accurate_dot, two_product, two_sum
+from npl.numerics.exact_sums import accurate_dot, accurate_sum, two_product, two_sum
 from npl.numerics.norms import power_of_two_scale
 from npl.numerics.rows import Array, no_zero
 
 # Above this a cosine is one minus its distance from one: it then never leaves [-1, 1].
 _NEARLY_PARALLEL = 0.5
+# Below this a sum of float64 products may have lost digits that a float32 result has.
+_NEARLY_ORTHOGONAL = 2.0**-16
 
 
 class Side(NamedTuple):
@@ -67,15 +69,24 @@ class Angles(NamedTuple):
 def angles(x: Array, y: Array) -> Angles:
     r"""Return the cosines of pairs of rows, float32 or float64.
 
-    The cosine is within $(D + 4) u$ ($\log_2 D$ in long rows), and so is $1 - \cos$. Above 1/2, where $1 -
-    x \cdot y / (|x| |y|)$ would lose its digits, it is $\sin^2 / (1 + \cos)$, where $\sin = |e| / |y|$
-    comes from the part $e$ of $y$ across $x$ (`across`); below -1/2 the same gives $1 + \cos$.
+    With the $u$ of float64 the cosine is within $(D + 4) u |\cos| + O(u^2)$ ($\log_2 D$ in long rows):
+    where the terms of the dot product cancel, it is taken in twice the precision. $1 - \cos$ is within $(D
+    + 4) u$. Above 1/2, where $1 - x \cdot y / (|x| |y|)$ would lose its digits, it is $\sin^2 / (1 +
+    \cos)$, where $\sin = |e| / |y|$ comes from the part $e$ of $y$ across $x$ (`across`); below -1/2 the
+    same gives $1 + \cos$.
     """
     exact = x.dtype != np.float64 and y.dtype != np.float64
     first, second = _side(x), _side(y)
     a, b = first.scaled, second.scaled
-    dot = (a * b).sum(-1) if exact else accurate_dot(a, b)
     lengths = first.scaled_length * second.scaled_length
+    if exact:
+        products = a * b
+        dot = products.sum(-1)
+        close = np.flatnonzero(np.abs(dot) < _NEARLY_ORTHOGONAL * lengths)
+        if close.size:
+            dot[close] = accurate_sum(products[close])
+    else:
+        dot = accurate_dot(a, b)
     cosine = dot / no_zero(lengths)
     from_one = 1 - cosine
     near = np.abs(cosine) > _NEARLY_PARALLEL

@@ -15,6 +15,7 @@ import numpy as np
 from npl.numerics.rows import Array
 
 _SPLIT = 2.0**27 + 1  # of a float64 into two halves of 26 bits
+_SHARE = 2.0**-64
 
 
 def rounded_off(a: Array, b: Array | float, total: Array) -> Array:
@@ -38,14 +39,17 @@ def two_sum(a: Array, b: Array | float) -> tuple[Array, Array]:
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
     """Return the rounded product of float64 numbers, and the exact error of that rounding [1]_.
 
-    Exact while neither the error nor a factor times 2^27 leaves the range; 0 in place of an error
-    that is not finite.
+    Exact while the error does not underflow; 0 in place of an error that is not finite, next to a
+    product that is not.
     """
     with np.errstate(all="ignore"):
         product = np.multiply(a, b)
-        a_high, a_low = _halves(a)
-        b_high, b_low = _halves(b)
-        error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+        error = _error_of_product(a, b, product)
+        if not np.isfinite(np.add.reduce(error, None)):
+            # A factor may be too large to be cut in halves: the other one takes some of its size.
+            larger = np.where(np.abs(a) > np.abs(b), a, b) * _SHARE
+            smaller = np.where(np.abs(a) > np.abs(b), b, a) / _SHARE
+            error = np.where(np.isfinite(error), error, _error_of_product(larger, smaller, product))
     return product, _finite_or_zero(error)
 
 
@@ -56,7 +60,19 @@ def accurate_dot(a: Array, b: Array) -> Array:
     keep their rounding errors, which are added at the end [3]_.
     """
     terms, errors = two_product(a, b)
-    lost: Array = errors.sum(-1)
+    return _accurate_sum(terms, errors.sum(-1))
+
+
+def accurate_sum(terms: Array) -> Array:
+    r"""Return the sums of float64 rows as if in twice the precision.
+
+    Error: $u |\sum_i a_i| + O(u^2 \log D) \sum_i |a_i|$, as of `accurate_dot`.
+    """
+    return _accurate_sum(terms, np.zeros(len(terms)))
+
+
+def _accurate_sum(terms: Array, lost: Array) -> Array:
+    """Return the sums of rows and of what else belongs to them, which is small."""
     while terms.shape[-1] > 1:
         half = terms.shape[-1] // 2
         rest = terms[:, 2 * half :]
@@ -86,6 +102,13 @@ def exp_difference(a: Array, b: Array, more: Array, allowed: Array | None = None
     correction *= difference
     difference += correction
     return difference
+
+
+def _error_of_product(a: Array, b: Array, product: Array) -> Array:
+    a_high, a_low = _halves(a)
+    b_high, b_low = _halves(b)
+    error: Array = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return error
 
 
 def _halves(a: Array) -> tuple[Array, Array]:

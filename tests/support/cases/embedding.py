@@ -112,6 +112,16 @@ def _near_pairs(dtype: type) -> tuple[Array, ...]:
     return x.astype(dtype), y.astype(dtype)
 
 
+def _orthogonal_pairs(dtype: type) -> tuple[Array, ...]:
+    """Vectors whose products all but cancel: to a unit of roundoff in float64, whatever the dtype."""
+    rng = np.random.default_rng(2)
+    a, b, c, d = rng.normal(size=(4, 6)).astype(dtype)
+    small = dtype(2.0**-29 if dtype == np.float32 else 1)
+    x = [a, c * small, b, np.nextafter(d, dtype(9))]
+    y = [b, d, -a, -c * small]
+    return np.stack(x, 1), np.stack(y, 1)
+
+
 def _extreme_similar(dtype: type) -> tuple[Array, ...]:
     both = zip(_extreme_pairs(dtype), _near_pairs(dtype), strict=True)
     return tuple(np.concatenate(pair) for pair in both)
@@ -342,6 +352,7 @@ CASES = [
     _similarity_case("plain", _near_pairs),
     _similarity_case("exact", eps=0),
     _similarity_case("floor", eps=1.75),
+    _similarity_case("orthogonal", _orthogonal_pairs),
     _embedding_case("plain"),
     _embedding_case("margin", margin=0.25),
     _triplet_case("plain"),

@@ -68,7 +68,7 @@ def _extreme_scores(dtype: type) -> tuple[Array, ...]:
 
 
 def _extreme_scores_soft(dtype: type) -> tuple[Array, ...]:
-    huge = 1e30 if dtype == np.float32 else 1e150
+    huge, largest = (1e30, 3e38) if dtype == np.float32 else (1e150, 1.7e308)
     rows = [
         (333.3, 0.21),
         (-50.1, -1.37),
@@ -83,6 +83,8 @@ def _extreme_scores_soft(dtype: type) -> tuple[Array, ...]:
         (-300.3, 2.1),
         (730.1, 1.01),
         (huge, 720.3 / huge),
+        (largest, 330.3 / largest),
+        (-77.7 / largest, largest),
     ]
     x, y = zip(*rows, strict=True)
     return np.array(x, dtype), np.array(y, dtype)

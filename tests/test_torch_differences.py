@@ -29,10 +29,10 @@ def test_numbers(
     np.testing.assert_allclose(value, ours[0], rtol=rtol)
     np.testing.assert_allclose(gradient, ours[1], rtol=rtol)
 
-    input, target = (torch.tensor(a) for a in arguments)
+    input, *others = (torch.tensor(a) for a in arguments)
     input.requires_grad_()
     options = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
-    expected = getattr(TF, function)(input, target, **options)
+    expected = getattr(TF, function)(input, *others, **options)
     expected.sum().backward()
     np.testing.assert_allclose(expected.detach(), theirs[0], rtol=1e-6)
     np.testing.assert_allclose(input.grad, theirs[1], rtol=2e-6, atol=1e-15)

@@ -14,6 +14,8 @@ from npl.engine.reduction import warn_caller
 
 __all__ = ["KLDivLoss", "kl_div"]
 
+_SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
+
 # Word for word torch's, so that a filter for it finds this one too.
 _MEAN_WARNING = (
     "reduction: 'mean' divides the total loss by both the batch size and the support size."
@@ -135,7 +137,8 @@ class KLDivLoss(ElementwiseLoss):
         x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
         p, log_p = (np.exp(y), y) if self.log_target else (y, np.log(y))
         difference = log_p - x
-        return _shared_out(p, log_p, difference), (x, p, log_p, difference)
+        times = _times_exp if self.log_target else _times_probability
+        return times(log_p, p, difference), (x, p, log_p, difference)
 
     def _slope(self, saved: Any, i: int) -> Array:
         x: Array
@@ -145,7 +148,7 @@ class KLDivLoss(ElementwiseLoss):
             return np.negative(p)
         slope: Array = difference + 1
         if self.log_target:
-            return _shared_out(p, log_p, slope)
+            return _times_exp(log_p, p, slope)
         slope[np.isneginf(log_p) & np.isneginf(x)] = 0
         return slope
 
@@ -155,15 +158,29 @@ class KLDivLoss(ElementwiseLoss):
         if j == 0:
             return None
         if self.log_target:
-            return np.negative(p) if i == 0 else _shared_out(p, log_p, difference + 2)
+            return np.negative(p) if i == 0 else _times_exp(log_p, p, difference + 2)
         return np.full_like(p, -1.0) if i == 0 else 1 / p
 
 
-def _shared_out(p: Array, log_p: Array, factor: Array) -> Array:
-    """Return `p · factor`: 0 where p is 0, and infinite where p only underflows and the factor is."""
+def _times_probability(log_p: Array, p: Array, factor: Array) -> Array:
+    """Return `p · factor`, and 0 where p is 0."""
     product: Array = p * factor
     if not np.min(p, initial=np.inf) > 0:
-        product[np.isposinf(factor)] = np.inf
+        product[p == 0] = 0
+    return product
+
+
+def _times_exp(log_p: Array, p: Array, factor: Array) -> Array:
+    """Return `exp(log_p) · factor` for `p = exp(log_p)`, also where p itself leaves the range.
+
+    There each half of the exponent is taken by itself, with the factor in between: it may bring back
+    into the range what only the whole exponential is out of.
+    """
+    product: Array = p * factor
+    if not (np.min(p, initial=np.inf) >= _SMALLEST_NORMAL and np.max(p, initial=0) < np.inf):
+        outside = np.flatnonzero(~((p >= _SMALLEST_NORMAL) & (p < np.inf)))
+        half, own = np.exp(log_p[outside] / 2), factor[outside]
+        product[outside] = np.where(np.isinf(own), own, half * own * half)
         product[np.isneginf(log_p)] = 0
     return product
 

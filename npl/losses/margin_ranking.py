@@ -50,7 +50,7 @@ class MarginRankingLoss(ElementwiseLoss):
     and the other second derivatives are 0.
 
     **Kinks.** At $m = y (x_1 - x_2)$, for two equal scores without a margin among others, 0 is a
-    subgradient, and the one that is taken.
+    subgradient, and the one that is taken. A NaN among the three has a loss and slopes of NaN.
 
     **Accuracy.** A few ulp, also where the difference of the scores nearly makes up the margin: there
     the sum is taken with the rounding errors of its terms. So, for targets of 1 and -1, it is known
@@ -136,10 +136,11 @@ class MarginRankingLoss(ElementwiseLoss):
             if close.size:
                 short = short.astype(np.float64, copy=False)
                 short[close] = self._exactly(x1[close], x2[close], y[close], short[close])
-        active = short > 0
-        if self.margin == 0 and not short.all():
-            active |= np.sign(y) * np.sign(apart) < 0  # whose product has underflowed
-        return np.maximum(short, 0), (y, apart, active)
+        losses = np.maximum(short, 0)
+        active = numerics.hinge_slope(losses.copy())
+        if self.margin == 0 and not losses.all():
+            active[np.sign(y) * np.sign(apart) < 0] = 1  # whose product has underflowed
+        return losses, (y, apart, active)
 
     def _exactly(self, x1: Array, x2: Array, y: Array, rounded: Array) -> Array:
         """Return m - y (x1 - x2), from terms that carry their rounding errors."""
@@ -165,7 +166,7 @@ class MarginRankingLoss(ElementwiseLoss):
         _, apart, active = saved
         if i == j or j != 2:
             return None
-        second: Array = active.astype(apart.dtype)
+        second: Array = active.astype(apart.dtype, copy=False)
         return second if i == 1 else -second
 
 

@@ -33,8 +33,9 @@ def _extreme_probabilities(dtype: type) -> tuple[Array, ...]:
 
 
 def _extreme_log_probabilities(dtype: type) -> tuple[Array, ...]:
-    x = [0, -1e4, -1e-30, -69, -0.6931472, -1, -INF, -80, -5]
-    y = [0, -0.5, -70, -69.5, -0.6931471, -1.0001, -2, -1e-20, -6]
+    # At the end exponentials that underflow, times what makes up for it in float64.
+    x = [0, -1e4, -1e-30, -69, -0.6931472, -1, -INF, -80, -5, -1e9, -1e30, -1e36]
+    y = [0, -0.5, -70, -69.5, -0.6931471, -1.0001, -2, -1e-20, -6, -720, -760, -700]
     return np.array(x, dtype), np.array(y, dtype)
 
 

@@ -21,6 +21,14 @@ DIFFERENCES = [
         log_target=True,
     ),
     row(
+        "logarithms whose exponentials leave the range",
+        "kl_div",
+        (np.array([800.0, -1e30]), np.array([800.0, -760.0])),
+        ([NAN, 0], [-INF, 0]),
+        ([0, 8.633636377213886e-301], [-INF, 0]),
+        log_target=True,
+    ),
+    row(
         # log 0.5 - x of the float32 number x next to log 0.5
         "nearly equal distributions",
         "kl_div",

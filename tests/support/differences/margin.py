@@ -24,6 +24,20 @@ DIFFERENCES = [
         margin=0.3,
     ),
     row(
+        "NaN among distances",
+        "hinge_embedding_loss",
+        (np.array([NAN, NAN]), np.array([1.0, -1.0])),
+        ([NAN, NAN], [1, 0]),
+        ([NAN, NAN], [NAN, NAN]),
+    ),
+    row(
+        "NaN among scores",
+        "margin_ranking_loss",
+        (np.array([NAN, 0.5]), np.array([0.5, NAN]), np.array([1.0, -1.0])),
+        ([NAN, NAN], [0, 0]),
+        ([NAN, NAN], [NAN, NAN]),
+    ),
+    row(
         "next to a margin that float32 does not hold",
         "hinge_embedding_loss",
         (np.array([0.7], FLOAT32), np.array([-1], FLOAT32)),

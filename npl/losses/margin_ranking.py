@@ -137,9 +137,11 @@ class MarginRankingLoss(ElementwiseLoss):
                 short = short.astype(np.float64, copy=False)
                 short[close] = self._exactly(x1[close], x2[close], y[close], short[close])
         losses = np.maximum(short, 0)
-        active = numerics.hinge_slope(losses.copy())
-        if self.margin == 0 and not losses.all():
-            active[np.sign(y) * np.sign(apart) < 0] = 1  # whose product has underflowed
+        active: Array = short > 0
+        if self.margin == 0 and not short.all():
+            active |= np.sign(y) * np.sign(apart) < 0  # whose product has underflowed
+        if np.isnan(np.add.reduce(losses)):
+            active = np.where(np.isnan(losses), np.nan, active)
         return losses, (y, apart, active)
 
     def _exactly(self, x1: Array, x2: Array, y: Array, rounded: Array) -> Array:
@@ -166,7 +168,7 @@ class MarginRankingLoss(ElementwiseLoss):
         _, apart, active = saved
         if i == j or j != 2:
             return None
-        second: Array = active.astype(apart.dtype, copy=False)
+        second: Array = active.astype(apart.dtype)
         return second if i == 1 else -second
 
 

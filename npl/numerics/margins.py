@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from npl.numerics.exact_sums import two_sum
 from npl.numerics.rows import Array
 
 # A kernel of margins holds half a dozen float64 arrays of a block's size: so many elements of each
@@ -35,33 +36,22 @@ def margin_excess(scores: Array, own: Array, margin: float) -> Array:
     Notes
     -----
     **Error** at most $2u$ of the result, of float64, however much of the three numbers cancels: what
-    the two additions round off is known exactly (Knuth's two-sum) and added in the end. Where all
-    of it cancels, what was rounded off is the result.
+    the two additions round off is known exactly (`two_sum`) and added in the end. Where all of it
+    cancels, what was rounded off is the result.
 
     **Limits.** A score of $-\infty$ gives $-\infty$, also beside $x_y = -\infty$: a masked class is
     within no margin. Two scores of $+\infty$ are taken as equal. Differences beyond the range of
     float64 are infinite.
-
-    References
-    ----------
-    .. [1] D. E. Knuth, "The Art of Computer Programming", vol. 2, section 4.2.2, 3rd ed., 1997.
     """
     x = scores.astype(np.float64, copy=False)
     y = own.astype(np.float64, copy=False)[:, None]
-    difference = x - y
-    back = difference - x
-    lost = (x - (difference - back)) - (y + back)
-    excess = difference + margin
-    back = excess - difference
-    lost += (difference - (excess - back)) + (margin - back)
-    if np.isfinite(np.add.reduce(lost, None)):
-        excess += lost
-        return excess
-    # Infinities lose nothing, and only a NaN among the scores is one of the result.
-    lost[~np.isfinite(lost)] = 0
+    difference, lost = two_sum(x, -y)
+    excess, lost_then = two_sum(difference, margin)
+    lost += lost_then
     excess += lost
-    undecided = np.isnan(excess) & ~np.isnan(x) & ~np.isnan(y)
-    excess[undecided] = np.where(x < 0, -np.inf, margin)[undecided]
+    if np.isnan(np.add.reduce(excess, None)):  # infinities of both signs, if nothing else
+        undecided = np.isnan(excess) & ~np.isnan(x) & ~np.isnan(y)
+        excess[undecided] = np.where(x < 0, -np.inf, margin)[undecided]
     return excess
 
 

@@ -68,7 +68,8 @@ class KLDivLoss(ElementwiseLoss):
     are 0 at $y = -\infty$. A probability $y > 0$ against $x = -\infty$ costs $+\infty$.
 
     **Accuracy.** A few ulp of the sum of the absolute terms, $|y \log y| + |y x|$. Float32 is computed in
-    float64, so that nearly equal distributions keep all the digits of their difference.
+    float64, so that nearly equal distributions keep all the digits of their difference. With `log_target`
+    that holds also where only the product is within the range, and $e^y$ is not.
 
     References
     ----------

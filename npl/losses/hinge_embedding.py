@@ -45,7 +45,8 @@ class HingeEmbeddingLoss(ElementwiseLoss):
     and its second derivative 0. The target only chooses between the branches: it has no derivative.
 
     **Kinks.** At $x = m$, where $y$ is not 1, every slope between those of the two sides is a
-    subgradient; here it is the smallest, 0. A distance of NaN has a loss and a slope of NaN.
+    subgradient; here it is the smallest, 0. A distance of NaN has a loss of NaN, and a
+    slope of NaN where it depends on the side of the margin.
 
     **Accuracy.** $m - x$ is rounded once, also where the margin is a number that the input's dtype does
     not hold.
@@ -127,7 +128,7 @@ class HingeEmbeddingLoss(ElementwiseLoss):
         falling = ~alike & ~other & (gap > 0)
         slope: Array = np.subtract(rising, falling, dtype=gap.dtype)
         if np.isnan(np.add.reduce(gap)):
-            slope[np.isnan(gap)] = np.nan
+            slope[np.isnan(gap) & ~alike] = np.nan
         return slope
 
     def _curvature(self, saved: Any, i: int, j: int) -> None:

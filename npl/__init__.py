@@ -6,7 +6,20 @@ Losses are classes here (`npl.CrossEntropyLoss`) and functions in `npl.functiona
 (`npl.value_and_grad`, `npl.hvp`, ...) take either.
 """
 
-from npl.autodiff import check_grads, grad, hessian, hessian_diag, hvp, jvp, value_and_grad, vjp
+from npl import special
+from npl.autodiff import (
+    check_grads,
+    defvjp,
+    grad,
+    hessian,
+    hessian_diag,
+    hvp,
+    jvp,
+    primitive,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.adaptive_log_softmax import AdaptiveLogSoftmaxWithLoss, AdaptiveOutput
 from npl.losses.binary_cross_entropy import BCELoss
@@ -65,13 +78,17 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "check_grads",
+    "defvjp",
     "get_num_threads",
     "grad",
     "hessian",
     "hessian_diag",
     "hvp",
     "jvp",
+    "primitive",
     "set_num_threads",
+    "special",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
 ]

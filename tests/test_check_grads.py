@@ -57,10 +57,7 @@ def test_an_argument_without_a_derivative_is_held() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: npl.grad(npl.grad(F.cross_entropy))(X, Y), "transforms do not nest"),
-        (lambda: npl.grad(lambda x: 2 * F.cross_entropy(x, Y))(X), "used in arithmetic"),
-        (lambda: npl.grad(lambda x: F.cross_entropy(x @ X.T, Y))(X), "used in arithmetic"),
-        (lambda: npl.grad(lambda x: np.mean(F.cross_entropy(x, Y)))(X), "used in arithmetic"),
+        (lambda: npl.grad(npl.grad(F.cross_entropy))(X, Y), "must be a scalar"),
         (lambda: npl.check_grads(F.cross_entropy, (X, Y), argnums=7), "2 positional arguments"),
         (lambda: npl.check_grads(F.cross_entropy, (X, Y), order=3), "must be 1 or 2"),
     ],

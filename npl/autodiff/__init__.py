@@ -1,7 +1,10 @@
 """Transforms of losses and functions: gradients, products, Hessians, and their check."""
 
+import npl.autodiff.rules  # noqa: F401 (fills the registry)
 from npl.autodiff.checking import check_grads
+from npl.autodiff.extension import defvjp, primitive
 from npl.autodiff.hessians import hessian, hessian_diag
+from npl.autodiff.traced import stop_gradient
 from npl.autodiff.transforms import (
     grad,
     hvp,
@@ -12,11 +15,14 @@ from npl.autodiff.transforms import (
 
 __all__ = [
     "check_grads",
+    "defvjp",
     "grad",
     "hessian",
     "hessian_diag",
     "hvp",
     "jvp",
+    "primitive",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
 ]

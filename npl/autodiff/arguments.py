@@ -3,22 +3,215 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import local
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npl.autodiff.tracing import TracedLoss, trace
+from npl.autodiff import nests, tape
+from npl.autodiff.tape import Node
+from npl.autodiff.traced import Argument, Traced
 from npl.engine.arguments import Array
 
 Argnums = int | Sequence[int]
 
 
-def traceable(args: Sequence[Any]) -> list[int]:
-    """Return the positional arguments that may have a derivative: arrays of any kind, not options."""
-    options = bool | np.bool_ | int | np.integer | str | None
-    return [i for i, arg in enumerate(args) if not isinstance(arg, options)]
+class _Depth(local):
+    """How many functions this thread is tracing, one inside the other."""
+
+    tracing = 0
+
+
+_depth = _Depth()
+
+
+@contextmanager
+def _one_deeper() -> Iterator[None]:
+    _depth.tracing += 1
+    try:
+        yield
+    finally:
+        _depth.tracing -= 1
+
+
+class Trace:
+    """A call of a function with some of its arguments traced.
+
+    Attributes
+    ----------
+    result : Traced or array
+        What the function returned; no `Traced` if it does not depend on what is traced.
+    arguments : dict
+        By argument number, the traced leaves of that argument: one, unless it is a nest.
+    """
+
+    def __init__(
+        self,
+        transform: str,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        numbers: Sequence[int],
+        *,
+        may_hold: bool = False,
+    ) -> None:
+        self.transform = transform
+        self.args = args
+        self.arguments: dict[int, list[Argument | None]] = {}
+        self._nested = False
+        call = list(args)
+        for number in dict.fromkeys(numbers):
+            made = [
+                self._argument(number, path, leaf, may_hold)
+                for path, leaf in nests.leaves(args[number])
+            ]
+            self.arguments[number] = made
+            values = [
+                leaf if own is None else own
+                for own, (_, leaf) in zip(made, nests.leaves(args[number]), strict=True)
+            ]
+            call[number] = nests.refill(args[number], values)
+        with _one_deeper():
+            self.result = f(*call, **kwargs)
+        self._check_result(f)
+        # A function inside one that is differentiated may depend on what is traced outside.
+        if _depth.tracing and isinstance(self.result, Node) and not self._nested:
+            own = {leaf.order for leaf in self.all_arguments()}
+            self._nested = any(
+                isinstance(node, Argument) and node.order not in own
+                for node in tape.reachable([self.result])
+            )
+
+    def _argument(self, number: int, path: str, leaf: Any, may_hold: bool) -> Argument | None:
+        """Return a traced leaf, or None for one that has no derivative."""
+        outer = leaf if isinstance(leaf, Traced) else None
+        self._nested |= outer is not None
+        value = tape.plain(leaf)
+        if not isinstance(value, np.ndarray | np.generic):
+            if may_hold and isinstance(value, bool | int | str | None):
+                return None
+            value = self._array(number, path, value, may_hold)
+        if value.dtype.kind != "f":
+            if may_hold:
+                return None
+            raise TypeError(
+                f"{self.transform}: argument {number}{path} has dtype {value.dtype}, which has no "
+                "derivative. Differentiate a float argument."
+            )
+        return Argument(value, f"{number}{path}", may_hold=may_hold, outer=outer)
+
+    def _array(self, number: int, path: str, value: Any, may_hold: bool) -> Any:
+        if isinstance(value, float):
+            return np.float64(value)
+        array = np.asarray(value)
+        if isinstance(value, list | tuple) and array.dtype.kind in "iu" and not may_hold:
+            return array.astype(np.float64)  # numbers, as for a loss; integers may be labels
+        if array.dtype.kind in "OUS":
+            raise TypeError(
+                f"{self.transform}: argument {number}{path} is {type(value).__name__}, which has no "
+                "derivative. Differentiate a float array, or a tuple, list or dict of them."
+            )
+        return array
+
+    def _check_result(self, f: Callable[..., Any]) -> None:
+        if isinstance(self.result, Node | np.ndarray | np.generic | float | int):
+            return
+        name = getattr(f, "__name__", type(f).__name__)
+        raise TypeError(
+            f"{self.transform}: {name} returned {type(self.result).__name__}; it must return an array or a "
+            "scalar. For several, stack them, or use npl.grad of each."
+        )
+
+    # ------------------------------------------------------------------ what came of it
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether all this is inside a function that is differentiated itself."""
+        return self._nested
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the value."""
+        return np.shape(self.result) if not isinstance(self.result, Traced) else self.result.shape
+
+    def value(self) -> Any:
+        """Return the value: traced if an outer transform follows it."""
+        if not isinstance(self.result, Node):
+            return np.asarray(self.result)[()]
+        return self.result if self.is_nested else self.result.value
+
+    def all_arguments(self) -> list[Argument]:
+        """Return all traced leaves."""
+        return [leaf for own in self.arguments.values() for leaf in own if leaf is not None]
+
+    def check_scalar(self) -> None:
+        """Raise unless the value is a scalar."""
+        if self.shape != ():
+            problem = getattr(self.result, "problem", None)
+            what = "the function" if problem is None else problem.loss.name
+            likely = "np.sum(...)" if problem is None else 'reduction="sum"'
+            raise ValueError(
+                f"{self.transform}: {what} has a value of shape {self.shape}; it must be a "
+                f"scalar. Did you mean {likely}, or npl.vjp with a cotangent?"
+            )
+
+    def pull_back(self, cotangent: Any, *, keep: bool, recorded: bool = False) -> list[Any]:
+        """Return the gradient of each traced leaf, in the order of `all_arguments`."""
+        leaves = self.all_arguments()
+        recorded = recorded or self.is_nested
+        if not isinstance(self.result, Traced):
+            return [None if leaf.held else np.zeros_like(leaf.value) for leaf in leaves]
+        cotangent = self.result.in_own_dtype(cotangent)
+        only = tape.leading_to(leaves, [self.result]) if self.is_nested else None
+        gradients = tape.pull_back(
+            [(self.result, cotangent)], leaves, recorded=recorded, only=only, keep=keep or recorded
+        )
+        if recorded:
+            return [
+                np.zeros_like(leaf.value) if gradient is None else gradient
+                for leaf, gradient in zip(leaves, gradients, strict=True)
+            ]
+        return as_results(leaves, gradients, [cotangent])
+
+    def by_argument(self, gradients: Sequence[Any], number: int) -> Any:
+        """Return an argument's gradients in its own form."""
+        position = 0
+        for own_number, own in self.arguments.items():
+            count = sum([leaf is not None for leaf in own])
+            if own_number == number:
+                mine = iter(gradients[position : position + count])
+                contents = [None if leaf is None else next(mine) for leaf in own]
+                return nests.refill(self.args[number], contents)
+            position += count
+        raise KeyError(number)
+
+
+def as_results(
+    leaves: Sequence[Argument], gradients: Sequence[Any], not_shared: Sequence[Any] = ()
+) -> list[Any]:
+    """Return gradients as arrays of their own, of the leaves' types; zeros where nothing arrived.
+
+    None shares memory with a leaf, with another one, or with what is `not_shared`.
+    """
+    results: list[Any] = []
+    others = [leaf.value for leaf in leaves] + [np.asarray(array) for array in not_shared]
+    for leaf, gradient in zip(leaves, gradients, strict=True):
+        if gradient is None:
+            gradient = None if leaf.held else np.zeros_like(leaf.value)
+        elif not isinstance(leaf.value, np.ndarray):
+            gradient = np.asarray(gradient)[()]
+        else:
+            gradient = np.asarray(gradient)
+            flags = gradient.flags
+            is_shared = any(np.may_share_memory(gradient, other) for other in others)
+            if is_shared or not (flags.writeable and flags.c_contiguous):
+                gradient = gradient.copy()
+            others.append(gradient)
+        results.append(gradient)
+    return results
 
 
 def given_argnums(transform: str, argnums: Argnums) -> tuple[list[int], bool]:
@@ -48,51 +241,6 @@ def argument_numbers(transform: str, given: list[int], args: Sequence[Any]) -> l
     return [number % count for number in given]
 
 
-def trace_scalar(
-    transform: str,
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: dict[str, Any],
-    numbers: Sequence[int],
-) -> TracedLoss:
-    """Trace `f`, and raise unless its value is a scalar."""
-    call = trace(transform, f, args, kwargs, numbers)
-    if not call.is_scalar:
-        raise ValueError(
-            f"{transform}: {call.problem.loss.name} has a value of shape {call.problem.shape}; it must be a "
-            'scalar. Did you mean reduction="sum", or npl.vjp with a cotangent?'
-        )
-    return call
-
-
-def differentiable_operands(transform: str, call: TracedLoss, numbers: Sequence[int]) -> list[int]:
-    """Return the operands that the arguments are, or say which has no derivative."""
-    wrt: list[int] = []
-    for number in numbers:
-        own = call.operands_of(number)
-        if not own or not all(call.problem.operands[i].differentiable for i in own):
-            raise TypeError(_no_derivative(transform, call, number, own))
-        wrt += own
-    return wrt
-
-
-def _no_derivative(transform: str, call: TracedLoss, number: int, own: list[int]) -> str:
-    loss = call.problem.loss.name
-    name = call.name_of(number)
-    if name is None:
-        return f"{transform}: the value of {loss} does not depend on argument {number}."
-    dtype = f", of dtype {call.problem.operands[own[0]].array.dtype}" if own else ""
-    return (
-        f"{transform}: argument {number} is the {name} of {loss}{dtype}, which has no derivative. "
-        "Differentiate a float argument."
-    )
-
-
-def value_shape(call: TracedLoss) -> tuple[int, ...]:
-    """Return the shape of the value: () if it is reduced."""
-    return call.problem.shape if call.problem.denominator is None else ()
-
-
 def checked_vector(transform: str, name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Return a vector (cotangent, tangent) if it is real and of the wanted shape."""
     array = np.asarray(value)
@@ -105,8 +253,8 @@ def checked_vector(transform: str, name: str, value: ArrayLike, shape: tuple[int
 
 def vectors_per_argument(
     transform: str, name: str, args: Sequence[Any], vectors: Any
-) -> tuple[dict[int, Array], bool]:
-    """Return the given vectors by argument, and whether it was a single array."""
+) -> tuple[dict[int, list[Array | None]], bool]:
+    """Return the given vectors by argument, leaf by leaf, and whether it was a single one."""
     single = not isinstance(vectors, list | tuple)
     given = [vectors] if single else vectors
     if not isinstance(args, list | tuple):
@@ -116,10 +264,24 @@ def vectors_per_argument(
     if len(given) > len(args):
         raise ValueError(f"{transform}: {len(given)} {name} for {len(args)} arguments.")
     checked = {
-        i: checked_vector(transform, f"{name}[{i}]", vector, np.shape(args[i]))
+        i: _by_leaf(transform, f"{name}[{i}]", args[i], vector)
         for i, vector in enumerate(given)
         if vector is not None
     }
     if not checked:
         raise ValueError(f"{transform}: {name} holds no vector.")
     return checked, single
+
+
+def _by_leaf(transform: str, name: str, arg: Any, vector: Any) -> list[Array | None]:
+    own = list(nests.leaves(arg))
+    given = list(nests.leaves(vector)) if nests.is_nest(arg) else [("", vector)]
+    if [path for path, _ in own] != [path for path, _ in given]:
+        raise ValueError(
+            f"{transform}: {name} has entries {[p for p, _ in given]}; the argument has "
+            f"{[p for p, _ in own]}, and each needs a vector (None: zero)."
+        )
+    return [
+        None if v is None else checked_vector(transform, name + path, v, np.shape(tape.plain(leaf)))
+        for (path, leaf), (_, v) in zip(own, given, strict=True)
+    ]

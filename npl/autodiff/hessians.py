@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from npl.autodiff import tape
 from npl.autodiff.arguments import (
     Argnums,
+    Trace,
     argument_numbers,
-    differentiable_operands,
     given_argnums,
-    trace_scalar,
 )
-from npl.autodiff.tracing import TracedLoss
+from npl.autodiff.rules.losses import TracedLoss
+from npl.autodiff.tape import Node
+from npl.autodiff.traced import Argument
 from npl.engine.arguments import Array
+from npl.engine.problem import Problem
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -25,24 +28,25 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        A loss or a function that returns one, with a scalar value.
+        A loss, or a function of arrays with a scalar value.
     argnums : int or sequence of int, default 0
+        Arguments that are arrays.
 
     Returns
     -------
     callable
         `(*args, **kwargs) -> ndarray` of shape `x.shape + x.shape`; for a sequence of `argnums` a
-        tuple of tuples of blocks, `[i][j]` of shape `args[i].shape + args[j].shape`. Rows do not
-        interact, so it takes as many Hessian-vector products as a row has elements.
+        tuple of tuples of blocks, `[i][j]` of shape `args[i].shape + args[j].shape`. It takes one
+        Hessian-vector product per element of the argument; for a loss, whose rows do not interact, one
+        per element of a row.
     """
     given, single = given_argnums("hessian", argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers("hessian", given, args)
-        call = trace_scalar("hessian", f, args, kwargs, numbers)
-        differentiable_operands("hessian", call, numbers)
-        blocks = tuple(tuple(_hessian_block(call, row, col) for col in numbers) for row in numbers)
+        call = _Curvature(Trace("hessian", f, args, kwargs, numbers))
+        blocks = tuple([tuple([call.block(row, col) for col in numbers]) for row in numbers])
         return blocks[0][0] if single else blocks
 
     return transformed
@@ -57,8 +61,10 @@ def hessian_diag(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., A
     Parameters
     ----------
     f : callable
-        A loss or a function that returns one, with a scalar value.
+        A loss, or a function of arrays with a scalar value. For a function that is not one loss of the
+        arguments, it takes a Hessian-vector product per element.
     argnums : int or sequence of int, default 0
+        Arguments that are arrays.
 
     Returns
     -------
@@ -71,41 +77,114 @@ def hessian_diag(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., A
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers("hessian_diag", given, args)
-        call = trace_scalar("hessian_diag", f, args, kwargs, numbers)
-        differentiable_operands("hessian_diag", call, numbers)
-        diagonals = tuple(_diagonal(call, n) for n in numbers)
+        call = _Curvature(Trace("hessian_diag", f, args, kwargs, numbers))
+        diagonals = tuple([call.diagonal(number) for number in numbers])
         return diagonals[0] if single else diagonals
 
     return transformed
 
 
-def _hessian_block(call: TracedLoss, row: int, column: int) -> Array:
-    """Return the block of second derivatives between two arguments."""
-    total: Array | None = None
-    for i in call.operands_of(row):
-        for j in call.operands_of(column):
-            block = _operand_block(call, i, j)
-            total = block if total is None else total + block
-    assert total is not None
-    return total
+class _Curvature:
+    """The second derivatives of a traced call: those of one loss by its own structure."""
+
+    def __init__(self, call: Trace) -> None:
+        call.check_scalar()
+        for number, leaves in call.arguments.items():
+            if len(leaves) != 1 or isinstance(call.args[number], dict):
+                raise TypeError(
+                    f"{call.transform}: argument {number} is a nest of arrays; the Hessian needs one array. "
+                    "Concatenate the parameters, or take products with npl.hvp."
+                )
+        self.call = call
+        self.leaves = {number: leaves[0] for number, leaves in call.arguments.items()}
+        self._gradients: list[Any] | None = None
+
+    @property
+    def _loss(self) -> Problem | None:
+        """The loss that the function consists of, if it is one loss of its arguments."""
+        result = self.call.result
+        if not isinstance(result, TracedLoss):
+            return None
+        own = {leaf.order for leaf in self.call.all_arguments()}
+        if all(parent.order in own for _, parent in result.parents):
+            return result.problem
+        return None
+
+    def _operands(self, number: int) -> list[int]:
+        """Return which operands of the loss an argument is (mostly one; `loss(x, x)` has two)."""
+        assert isinstance(self.call.result, TracedLoss)
+        return [
+            place for place, parent in self.call.result.parents if parent is self.leaves[number]
+        ]
+
+    def block(self, row: int, column: int) -> Array:
+        """Return the block of second derivatives between two arguments."""
+        problem = self._loss
+        if problem is None:
+            return self._general(row, column)
+        total = np.zeros(self._shape(row) + self._shape(column), self._dtype(row))
+        for i in self._operands(row):
+            for j in self._operands(column):
+                total = total + _operand_block(problem, i, j)
+        return total
+
+    def diagonal(self, number: int) -> Array:
+        """Return the diagonal of an argument's own block."""
+        problem, operands = self._loss, []
+        if problem is not None:
+            operands = self._operands(number)
+        if problem is None or len(operands) != 1 or problem.operands[operands[0]].is_broadcast:
+            shape, size = self._shape(number), int(np.prod(self._shape(number)))
+            return self.block(number, number).reshape(size, size).diagonal().reshape(shape).copy()
+        return problem.hessian_diag(1.0, operands[0])
+
+    def _leaf(self, number: int) -> Argument:
+        leaf = self.leaves[number]
+        assert leaf is not None
+        return leaf
+
+    def _shape(self, number: int) -> tuple[int, ...]:
+        return self._leaf(number).shape
+
+    def _dtype(self, number: int) -> np.dtype[Any]:
+        return self._leaf(number).dtype
+
+    def _general(self, row: int, column: int) -> Array:
+        """Pull a unit vector for each element of the column's gradient back to the row's argument."""
+        if self._gradients is None:
+            self._gradients = self.call.pull_back(1.0, keep=True, recorded=True)
+        gradient = self.call.by_argument(self._gradients, column)
+        target = self._leaf(row)
+        dense = np.zeros((int(np.prod(self._shape(column))), *target.shape), target.dtype)
+        if isinstance(gradient, Node):
+            only = tape.leading_to([target], [gradient])
+            for k in range(len(dense)):
+                unit = np.zeros(self._shape(column), self._dtype(column))
+                unit.reshape(-1)[k] = 1
+                (found,) = tape.pull_back([(gradient, unit[()])], [target], only=only)
+                if found is not None:
+                    dense[k] = found
+        # The Hessian is symmetric: what the column's gradient depends on is the row's.
+        dense = np.moveaxis(dense, 0, -1)
+        return dense.reshape(target.shape + self._shape(column))
 
 
-def _operand_block(call: TracedLoss, row: int, column: int) -> Array:
-    """Return the block between two operands.
+def _operand_block(problem: Problem, row: int, column: int) -> Array:
+    """Return the block between two operands of a loss.
 
     Losses of different points do not interact, so unit vectors at the same place of every row are
     multiplied at once; but not where an operand is broadcast, and thus common to several points.
     """
-    rows, columns = call.problem.operands[row], call.problem.operands[column]
+    rows, columns = problem.operands[row], problem.operands[column]
     n, m = rows.array.size, columns.array.size
     dense = np.zeros((n, m), np.result_type(rows.array, columns.array))
-    vectors: list[Array | None] = [None] * len(call.problem.operands)
+    vectors: list[Array | None] = [None] * len(problem.operands)
     if rows.is_broadcast or columns.is_broadcast:
         for k in range(m):
             unit = np.zeros(m, columns.array.dtype)
             unit[k] = 1
             vectors[column] = unit.reshape(columns.array.shape)
-            dense[:, k] = call.problem.hvp(1.0, vectors, [row])[0].reshape(-1)
+            dense[:, k] = problem.hvp(1.0, vectors, [row])[0].reshape(-1)
     elif n and m:
         row_index = rows.arrange(np.arange(n).reshape(rows.array.shape))
         column_index = columns.arrange(np.arange(m).reshape(columns.array.shape))
@@ -113,19 +192,8 @@ def _operand_block(call: TracedLoss, row: int, column: int) -> Array:
             unit = np.zeros(m, columns.array.dtype)
             unit[column_index[at]] = 1
             vectors[column] = unit.reshape(columns.array.shape)
-            product = rows.arrange(call.problem.hvp(1.0, vectors, [row])[0])
+            product = rows.arrange(problem.hvp(1.0, vectors, [row])[0])
             own = column_index[at]
             own = own.reshape(*own.shape, *(1,) * rows.core)
             dense[row_index, own] = product
     return dense.reshape(rows.array.shape + columns.array.shape)
-
-
-def _diagonal(call: TracedLoss, argument: int) -> Array:
-    operands = call.operands_of(argument)
-    own = call.problem.operands[operands[0]]
-    if len(operands) > 1 or own.is_broadcast:
-        block = _hessian_block(call, argument, argument)
-        return (
-            block.reshape(own.array.size, own.array.size).diagonal().reshape(own.array.shape).copy()
-        )
-    return call.problem.hessian_diag(1.0, operands[0])

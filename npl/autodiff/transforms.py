@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from npl.autodiff import tape
 from npl.autodiff.arguments import (
     Argnums,
+    Trace,
     argument_numbers,
+    as_results,
     checked_vector,
-    differentiable_operands,
     given_argnums,
-    trace_scalar,
-    traceable,
-    value_shape,
     vectors_per_argument,
 )
-from npl.autodiff.tracing import trace
+from npl.autodiff.tape import Node
+from npl.autodiff.traced import Argument, Traced
 from npl.engine.arguments import Array
 
 
@@ -69,16 +69,12 @@ def _value_and_grad(transform: str, f: Callable[..., Any], argnums: Argnums) -> 
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers(transform, given, args)
-        call = trace_scalar(transform, f, args, kwargs, numbers)
-        wrt = differentiable_operands(transform, call, numbers)
-        if call.problem.denominator is None:  # one unbatched loss, not reduced
-            value, gradients = call.problem.value(), call.problem.vjp(1.0, wrt)
-        else:
-            value, gradients = call.problem.value_and_grad(wrt)
-        if single and len(wrt) == 1:
-            return value, gradients[0]
-        by_argument = tuple(call.per_argument(wrt, gradients, n) for n in numbers)
-        return value, (by_argument[0] if single else by_argument)
+        call = Trace(transform, f, args, kwargs, numbers)
+        call.check_scalar()
+        value = call.value()
+        gradients = call.pull_back(1.0, keep=False)
+        by_argument = tuple([call.by_argument(gradients, number) for number in numbers])
+        return value, by_argument[0] if single else by_argument
 
     return transformed
 
@@ -129,18 +125,15 @@ def vjp(
     array([[ -1.,   0.],
            [  0., -10.]])
     """
-    call = trace("vjp", f, args, kwargs, traceable(args), may_hold=True)
-    numbers = [n for n in range(len(args)) if call.differentiable(n)]
-    wrt = differentiable_operands("vjp", call, numbers)
+    call = Trace("vjp", f, args, kwargs, range(len(args)), may_hold=True)
 
-    def pullback(cotangent: ArrayLike) -> tuple[Array | None, ...]:
-        checked = checked_vector("vjp", "cotangent", cotangent, value_shape(call))
-        gradients = call.problem.vjp(checked, wrt)
-        return tuple(
-            call.per_argument(wrt, gradients, n) if n in numbers else None for n in range(len(args))
-        )
+    def pullback(cotangent: ArrayLike) -> tuple[Any, ...]:
+        if not isinstance(cotangent, Node):
+            cotangent = checked_vector("vjp", "cotangent", cotangent, call.shape)
+        gradients = call.pull_back(cotangent, keep=True)
+        return tuple([call.by_argument(gradients, number) for number in range(len(args))])
 
-    return call.problem.value(), pullback
+    return call.value(), pullback
 
 
 def jvp(
@@ -164,9 +157,18 @@ def jvp(
         Both of the value's shape.
     """
     vectors, _ = vectors_per_argument("jvp", "tangents", args, tangents)
-    call = trace("jvp", f, args, kwargs, list(vectors))
-    differentiable_operands("jvp", call, list(vectors))
-    return call.problem.value(), call.problem.jvp(call.per_operand(vectors))
+    call = Trace("jvp", f, args, kwargs, list(vectors))
+    if not isinstance(call.result, Node):
+        return call.value(), np.zeros_like(call.value())
+    # The gradient is linear in the cotangent; its own derivative along that is the product wanted.
+    cotangent = Argument(np.ones(call.shape, call.result.dtype))  # type: ignore[attr-defined]
+    gradients = call.pull_back(cotangent, keep=True, recorded=True)
+    seeds = _seeds(gradients, vectors)
+    only = tape.leading_to([cotangent], [node for node, _ in seeds])
+    (derivative,) = tape.pull_back(seeds, [cotangent], only=only, recorded=call.is_nested)
+    if call.is_nested:
+        return call.value(), derivative
+    return call.value(), as_results([cotangent], [derivative])[0][()]
 
 
 def hvp(
@@ -208,15 +210,30 @@ def hvp(
     array([[ 0.25, -0.25]])
     """
     by_argument, single = vectors_per_argument("hvp", "vectors", args, vectors)
-    numbers = list(by_argument)
+    call = Trace("hvp", f, args, kwargs, list(by_argument))
     if cotangent is None:
-        call, weight = trace_scalar("hvp", f, args, kwargs, numbers), np.array(1.0)
-    else:
-        call = trace("hvp", f, args, kwargs, numbers)
-        weight = checked_vector("hvp", "cotangent", cotangent, value_shape(call))
-    wrt = differentiable_operands("hvp", call, numbers)
-    products = call.problem.hvp(weight, call.per_operand(by_argument), wrt)
-    result = {n: call.per_argument(wrt, products, n) for n in numbers}
+        call.check_scalar()
+        cotangent = np.array(1.0)
+    elif not isinstance(cotangent, Node):
+        cotangent = checked_vector("hvp", "cotangent", cotangent, call.shape)
+    leaves = call.all_arguments()
+    seeds = _seeds(call.pull_back(cotangent, keep=True, recorded=True), by_argument)
+    only = tape.leading_to(leaves, [node for node, _ in seeds])
+    found = tape.pull_back(seeds, leaves, only=only, recorded=call.is_nested, keep=call.is_nested)
+    products = found if call.is_nested else as_results(leaves, found)
+    result = {number: call.by_argument(products, number) for number in by_argument}
     if single:
         return result[0]
-    return tuple(result.get(n) for n in range(len(vectors)))
+    return tuple([result.get(number) for number in range(len(vectors))])
+
+
+def _seeds(
+    gradients: Sequence[Any], vectors: dict[int, list[Array | None]]
+) -> list[tuple[Node, Array]]:
+    """Return the gradients that depend on something, each with its vector."""
+    listed = [vector for own in vectors.values() for vector in own]
+    return [
+        (gradient, gradient.in_own_dtype(vector))
+        for gradient, vector in zip(gradients, listed, strict=True)
+        if isinstance(gradient, Traced) and vector is not None
+    ]

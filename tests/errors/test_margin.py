@@ -153,6 +153,6 @@ def test_the_target_of_hinge_embedding_has_no_derivative() -> None:
     assert_raises(
         lambda: npl.grad(npl.HingeEmbeddingLoss(), 1)(X, Y),
         TypeError,
-        "grad: argument 1 is the target of HingeEmbeddingLoss, of dtype float64, which has no "
-        "derivative. Differentiate a float argument.",
+        "HingeEmbeddingLoss: target is argument 1, which is to be differentiated, but the loss has no "
+        "derivative with respect to it. To hold it constant, pass it by keyword or close over it.",
     )

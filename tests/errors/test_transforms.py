@@ -18,8 +18,7 @@ CE, BCE = F.cross_entropy, F.binary_cross_entropy
 
 SCALAR = 'it must be a scalar. Did you mean reduction="sum", or npl.vjp with a cotangent?'
 NO_DERIVATIVE = (
-    "argument 1 is the target of CrossEntropyLoss, of dtype int64, which has no derivative. "
-    "Differentiate a float argument."
+    "argument 1 has dtype int64, which has no derivative. Differentiate a float argument."
 )
 TRANSFORMS = [
     row(

@@ -285,8 +285,14 @@ def test_any_distance_that_npl_follows() -> None:
     whole = npl.TripletMarginWithDistanceLoss(
         distance_function=lambda x, y: F.pairwise_distance(x, y)[..., 0]
     )
-    with pytest.raises(TypeError, match="NPL does not follow"):
-        whole(*images)
+    first = npl.TripletMarginWithDistanceLoss()(*(image[..., 0] for image in images))
+    assert whole(*images) > 0
+    npl.check_grads(whole, images)
+    plain = npl.TripletMarginWithDistanceLoss(
+        distance_function=lambda x, y: np.linalg.norm(x - y + 1e-6, axis=-1)
+    )
+    assert plain(*(image[..., 0] for image in images)) == pytest.approx(first, rel=1e-14)
+    npl.check_grads(plain, tuple(image[..., 0] for image in images))
 
 
 @pytest.mark.parametrize(

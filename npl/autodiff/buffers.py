@@ -1,0 +1,61 @@
+"""Large arrays used again, within a transform and from one call to the next.
+
+A fresh large array costs a page fault per 4 KiB on first touch, often more than the arithmetic on it.
+What a walk back has passed is taken for what comes next: an array that nobody else holds, which its
+reference count says. Each thread keeps a few of them for its next call.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from npl.engine.arguments import Array
+
+# Smaller ones come from the C library's own pools; more than this is not kept.
+_WORTHWHILE_BYTES = 1 << 17
+_KEPT_BYTES = 1 << 26
+
+
+class _Spare(threading.local):
+    """The arrays of one thread that are free to be used."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Array] = []
+        self.bytes = 0
+
+
+_spare = _Spare()
+_count = getattr(sys, "getrefcount", lambda _: -1)  # elsewhere nothing is used again
+
+
+def take(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an uninitialised C-contiguous array."""
+    arrays = _spare.arrays
+    for i in range(len(arrays) - 1, -1, -1):
+        array = arrays[i]
+        if array.shape == shape and array.dtype == dtype:
+            del arrays[i]
+            _spare.bytes -= array.nbytes
+            return array
+    return np.empty(shape, dtype)
+
+
+def give(held: list[Any]) -> None:
+    """Take back the array that a list holds, if nothing else does."""
+    array = held.pop()
+    if (
+        type(array) is np.ndarray
+        and array.nbytes >= _WORTHWHILE_BYTES
+        and _count(array) == 2
+        and array.base is None
+        and array.flags.c_contiguous
+        and array.flags.writeable
+    ):
+        _spare.arrays.append(array)
+        _spare.bytes += array.nbytes
+        while _spare.bytes > _KEPT_BYTES:
+            _spare.bytes -= _spare.arrays.pop(0).nbytes

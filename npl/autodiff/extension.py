@@ -1,0 +1,82 @@
+"""Adding rules: a derivative for a function that NPL has none for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from npl.autodiff.primitives import RULES, Function, summed_to
+from npl.autodiff.tape import Rule
+
+
+def primitive(function: Callable[..., Any]) -> Function:
+    """Return a function of plain arrays as a primitive, whose derivative `defvjp` gives.
+
+    Parameters
+    ----------
+    function : callable
+        It is called with plain arrays, and returns one. Its inside is not traced: it may call anything,
+        compiled code too.
+
+    Returns
+    -------
+    callable
+        The same function, for traced arrays too.
+
+    Examples
+    --------
+    >>> import numpy as np, npl
+    >>> @npl.primitive
+    ... def cube(x):
+    ...     return np.array([element**3 for element in x])
+    >>> npl.defvjp(cube, lambda ct, ans, x: ct * 3 * x**2)
+    >>> npl.grad(lambda x: np.sum(cube(x)))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    """
+
+    def to_array(*args: Any, **options: Any) -> Any:
+        return np.asarray(function(*args, **options))[()]
+
+    return Function(to_array, name=getattr(function, "__name__", repr(function)))
+
+
+def defvjp(function: Any, *rules: Rule | None) -> None:
+    """Give a function its derivative rules, one per positional argument.
+
+    Parameters
+    ----------
+    function : callable
+        A NumPy or SciPy function or ufunc that dispatches (`__array_function__`, `__array_ufunc__`), or one
+        made by `npl.primitive`. A rule that is there already is replaced.
+    *rules : callable or None
+        `rule(ct, ans, *args, **kwargs)` returns the gradient of `sum(ct * ans)` with respect to its argument,
+        where `ans` is what the function returned. Written in NumPy, so that it can be differentiated
+        itself: second derivatives need nothing more. For a ufunc, broadcasting is undone
+        afterwards. None: the argument has no derivative.
+
+    Examples
+    --------
+    >>> import numpy as np, npl
+    >>> npl.defvjp(np.sinc, lambda ct, ans, x: ct * (np.cos(np.pi * x) - ans) / x)
+    >>> float(npl.grad(np.sinc)(0.5).round(6))
+    -1.27324
+    """
+    if not rules:
+        raise TypeError("npl.defvjp: no rule was given; give one per positional argument.")
+    if isinstance(function, Function):
+        function.rules = rules
+        return
+    if isinstance(function, np.ufunc):
+        rules = tuple([None if rule is None else _summed(rule, i) for i, rule in enumerate(rules)])
+    RULES[function] = Function(function, *rules)
+
+
+def _summed(rule: Rule, place: int) -> Rule:
+    """Return a rule of a ufunc, with broadcasting undone."""
+
+    def undone(ct: Any, ans: Any, *args: Any, **options: Any) -> Any:
+        return summed_to(rule(ct, ans, *args, **options), np.shape(args[place]))
+
+    return undone

@@ -1,0 +1,250 @@
+"""Partial derivatives of NumPy's ufuncs.
+
+Each factor is written so that neither it nor its own derivative cancels or overflows where the exact
+one does not: 1 - x² as (1 - x)(1 + x), the derivative of tanh from an exponential. At a kink it is that of
+the subgradient of least norm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npl.autodiff.primitives import (
+    METHODS,
+    RULES,
+    Elementwise,
+    composed,
+    constant,
+    elementwise,
+)
+from npl.autodiff.tape import plain
+from npl.engine.scratch import scratch_like
+from npl.numerics import logistic, sigmoids
+
+_LOG_2 = float(np.log(2.0))
+_LOG_10 = float(np.log(10.0))
+
+
+def _float(x: Any) -> Any:
+    """Return a float array or scalar; integers in float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+# ---------------------------------------------------------------------- the logistic function
+
+
+def _sigmoid(x: Any) -> Any:
+    """Return 1 / (1 + exp(-x)), without a cancellation on either side."""
+    x = _float(x)
+    return sigmoids(logistic(np.atleast_1d(x)))[0].reshape(x.shape)[()]
+
+
+def _decay_over_square(x: Any, rate: float, factor: float) -> Any:
+    """Return factor · z / (1 + z)² with z = exp(-rate |x|), which neither overflows nor cancels."""
+    x = _float(x)
+    if not x.ndim:
+        return _decay_over_square(x.reshape(1), rate, factor)[0]
+    x = np.ascontiguousarray(x)
+    z = np.abs(x, out=scratch_like(x))
+    np.multiply(z, -rate, out=z)
+    np.exp(z, out=z)
+    denominator = np.add(z, 1, out=scratch_like(x))
+    denominator *= denominator
+    z /= denominator
+    return z if factor == 1 else np.multiply(z, factor, out=z)
+
+
+def _bell(x: Any) -> Any:
+    """Return the logistic density z / (1 + z)², z = exp(-|x|): the derivative of the sigmoid."""
+    return _decay_over_square(x, 1.0, 1.0)
+
+
+# The logistic function, for all rules that need it. Its density has a derivative of its own, since
+# that of z / (1 + z)² as written would have a kink at 0.
+sigmoid = Elementwise(_sigmoid, lambda ans, x: bell(x), name="expit")
+bell: Elementwise = Elementwise(
+    _bell, lambda ans, x: -ans * np.tanh(0.5 * x), name="logistic density"
+)
+
+# ---------------------------------------------------------------------- arithmetic
+
+elementwise(np.add, 1.0, 1.0)
+elementwise(np.subtract, 1.0, -1.0)
+elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x)
+elementwise(np.divide, lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y)
+elementwise(np.negative, -1.0)
+elementwise(np.remainder, 1.0, lambda ans, x, y: -np.floor(x / y))
+elementwise(np.fmod, 1.0, lambda ans, x, y: -np.trunc(x / y))
+elementwise(np.reciprocal, lambda ans, x: -np.square(ans))
+elementwise(np.square, lambda ans, x: 2 * x)
+elementwise(np.absolute, lambda ans, x: np.sign(x))
+elementwise(np.fabs, lambda ans, x: np.sign(x))
+elementwise(np.sqrt, lambda ans, x: 0.5 / ans)
+elementwise(np.cbrt, lambda ans, x: 1 / (3 * np.square(ans)))
+elementwise(np.copysign, lambda ans, x, y: np.sign(x) * np.copysign(1, plain(y)), 0.0)
+elementwise(np.ldexp, lambda ans, x, i: np.ldexp(np.ones_like(x), i), None)
+
+
+def _by_base(ans: Any, x: Any, y: Any) -> Any:
+    """Return y x^(y - 1), which is 0 for y = 0, also at x = 0."""
+    exponent = plain(y)
+    if np.ndim(exponent) == 0:
+        return y * x ** (y - 1) if exponent != 0 else np.zeros_like(plain(x))
+    return y * x ** np.where(exponent == 0, 1, y - 1)
+
+
+def _by_exponent(ans: Any, x: Any, y: Any) -> Any:
+    """Return log(x) x^y, which is 0 at x = 0 for y >= 0."""
+    base = plain(x)
+    return ans * np.log(np.where((base == 0) & (plain(y) >= 0), 1, x))
+
+
+elementwise(np.power, _by_base, _by_exponent)
+elementwise(np.float_power, _by_base, _by_exponent)
+
+_QUICK = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
+
+
+@composed("pow")
+def _power_operator(x: Any, y: Any) -> Any:
+    """Return x ** y: as NumPy's operator has it, with a quick way for a few exponents."""
+    quick = _QUICK.get(y) if isinstance(y, int | float) else None
+    return RULES[np.power](x, y) if quick is None else RULES[quick](x)
+
+
+# ---------------------------------------------------------------------- exponentials, logarithms
+
+elementwise(np.exp, lambda ans, x: ans)
+elementwise(np.exp2, lambda ans, x: ans * _LOG_2)
+elementwise(np.expm1, lambda ans, x: np.exp(x))  # ans + 1 would cancel
+elementwise(np.log, lambda ans, x: 1 / x)
+elementwise(np.log2, lambda ans, x: 1 / (x * _LOG_2))
+elementwise(np.log10, lambda ans, x: 1 / (x * _LOG_10))
+elementwise(np.log1p, lambda ans, x: 1 / (1 + x))
+
+
+def _share(ans: Any, x: Any, y: Any) -> Any:
+    """Return exp(x) / (exp(x) + exp(y)); equal terms, infinite ones too, have equal shares."""
+    return sigmoid(np.where(plain(x) == plain(y), 0, x - y))
+
+
+def _share_of_second(ans: Any, x: Any, y: Any) -> Any:
+    return _share(ans, y, x)
+
+
+def _share2(ans: Any, x: Any, y: Any) -> Any:
+    return sigmoid(np.where(plain(x) == plain(y), 0, x - y) * _LOG_2)
+
+
+elementwise(np.logaddexp, _share, _share_of_second)
+elementwise(np.logaddexp2, _share2, lambda ans, x, y: _share2(ans, y, x))
+
+# ---------------------------------------------------------------------- circular and hyperbolic
+
+
+def _sech_square(x: Any) -> Any:
+    """Return 1 / cosh(x)² as 4 z / (1 + z)², z = exp(-2 |x|), which does not overflow."""
+    return _decay_over_square(x, 2.0, 4.0)
+
+
+sech_square = Elementwise(_sech_square, lambda ans, x: -2 * ans * np.tanh(x), name="sech squared")
+
+elementwise(np.sin, lambda ans, x: np.cos(x))
+elementwise(np.cos, lambda ans, x: -np.sin(x))
+elementwise(np.tan, lambda ans, x: 1 + np.square(ans))
+elementwise(np.arcsin, lambda ans, x: 1 / np.sqrt((1 - x) * (1 + x)))
+elementwise(np.arccos, lambda ans, x: -1 / np.sqrt((1 - x) * (1 + x)))
+elementwise(np.arctan, lambda ans, x: 1 / (1 + np.square(x)))
+elementwise(np.sinh, lambda ans, x: np.cosh(x))
+elementwise(np.cosh, lambda ans, x: np.sinh(x))
+elementwise(np.tanh, lambda ans, x: sech_square(x))
+elementwise(np.arcsinh, lambda ans, x: 1 / np.hypot(1, x))
+elementwise(np.arccosh, lambda ans, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+elementwise(np.arctanh, lambda ans, x: 1 / ((1 - x) * (1 + x)))
+
+
+def _no_zero(ans: Any) -> Any:
+    """Return a hypotenuse, 1 where it is 0: there the subgradient of least norm is 0."""
+    return np.where(plain(ans) == 0, 1, ans)
+
+
+elementwise(np.hypot, lambda ans, x, y: x / _no_zero(ans), lambda ans, x, y: y / _no_zero(ans))
+
+
+def _by_ordinate(ans: Any, y: Any, x: Any) -> Any:
+    """Return x / (x² + y²) with a hypotenuse, which neither overflows nor underflows."""
+    hypotenuse = np.hypot(x, y)
+    return (x / hypotenuse) / hypotenuse
+
+
+elementwise(np.arctan2, _by_ordinate, lambda ans, y, x: -_by_ordinate(ans, x, y))
+
+for _to_radians in (np.radians, np.deg2rad):
+    elementwise(_to_radians, float(np.pi / 180))
+for _to_degrees in (np.degrees, np.rad2deg):
+    elementwise(_to_degrees, float(180 / np.pi))
+
+# ---------------------------------------------------------------------- extrema
+
+
+class _Extremum(Elementwise):
+    """The larger or smaller of two; a tie between two traced arguments is shared."""
+
+    def pull(self, node: Any, cotangent: Any, parents: Any, recorded: bool) -> Any:
+        """Share the cotangent where both arguments are traced and equal."""
+        x, y = node.arguments
+        tie = 0.5 if len(node.parents) == 2 else 0.0
+        better = np.greater if self.function in (np.maximum, np.fmax) else np.less
+        nan_gives_way = self.function in (np.fmax, np.fmin)
+
+        def share(own: Any, other: Any) -> Any:
+            wins = better(own, other)
+            if nan_gives_way:
+                wins = wins | np.isnan(other)
+            ties = np.equal(own, other)
+            factor = np.where(ties, tie, wins)
+            return factor.astype(cotangent.dtype)
+
+        derivatives = (lambda ans, x_, y_: share(x, y), lambda ans, x_, y_: share(y, x))
+        return Elementwise(self.function, *derivatives).pull(node, cotangent, parents, recorded)
+
+
+for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
+    RULES[_ufunc] = _Extremum(_ufunc, 1.0, 1.0)
+
+# ---------------------------------------------------------------------- the rest
+
+constant(
+    np.sign, np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.signbit, np.spacing,
+    np.isfinite, np.isinf, np.isnan, np.equal, np.not_equal, np.less, np.less_equal, np.greater,
+    np.greater_equal, np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.heaviside,
+    np.nextafter,
+)  # fmt: skip
+
+for _identity in (np.positive, np.conjugate):
+    elementwise(_identity, 1.0)
+
+
+@composed(np.divmod)
+def _divmod(x: Any, y: Any) -> Any:
+    return np.floor_divide(x, y), np.remainder(x, y)
+
+
+@composed(np.modf)
+def _modf(x: Any) -> Any:
+    whole = np.trunc(plain(x))
+    return x - whole, whole
+
+
+def _outer(ufunc: np.ufunc) -> Any:
+    def outer(x: Any, y: Any, **options: Any) -> Any:
+        return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y, **options)
+
+    return outer
+
+
+for _name in ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "logaddexp"):
+    METHODS[getattr(np, _name), "outer"] = _outer(getattr(np, _name))

@@ -1,0 +1,335 @@
+"""Reductions and cumulative operations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from npl.autodiff.primitives import (
+    METHODS,
+    RULES,
+    Function,
+    composed,
+    constant,
+    function,
+    spread,
+    times,
+)
+from npl.autodiff.tape import plain
+
+Axis = int | tuple[int, ...] | None
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    listed = axis if isinstance(axis, tuple) else (axis,)
+    return tuple([a % ndim for a in listed])
+
+
+def kept(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """Return what a reduction gave, with its axes at size 1 again."""
+    if axis is None and reduced.ndim == 0:
+        return reduced  # broadcasts as it is
+    axes = _axes(axis, len(shape))
+    return np.reshape(reduced, tuple([1 if i in axes else size for i, size in enumerate(shape)]))
+
+
+def _count(shape: tuple[int, ...], axis: Axis) -> int:
+    return math.prod([shape[a] for a in _axes(axis, len(shape))])
+
+
+# ---------------------------------------------------------------------- sums and means
+
+
+def _sum_rule(
+    ct: Any,
+    ans: Any,
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    keepdims: Any = False,
+    **options: Any,
+) -> Any:
+    ct = spread(kept(ct, x.shape, axis), x.shape)
+    where = options.get("where", True)
+    return ct if where is True else np.where(where, ct, 0)
+
+
+sum_ = function(np.sum, _sum_rule)
+
+
+@composed(np.mean)
+def mean(
+    x: Any, axis: Axis = None, dtype: Any = None, keepdims: Any = False, where: Any = True
+) -> Any:
+    """Return the mean, as `np.mean`."""
+    if where is not True:
+        count = np.sum(np.broadcast_to(where, x.shape), axis, keepdims=keepdims)
+        return np.sum(x, axis, dtype=dtype, keepdims=keepdims, where=where) / count
+    return _mean(x, axis, dtype, keepdims)
+
+
+def _plain_mean(x: Any, axis: Any, dtype: Any, keepdims: Any) -> Any:
+    return np.mean(x, axis, dtype, keepdims=keepdims)
+
+
+def _mean_rule(ct: Any, ans: Any, x: Any, axis: Axis, dtype: Any, keepdims: Any) -> Any:
+    return spread(kept(ct / _count(x.shape, axis), x.shape, axis), x.shape)
+
+
+_mean = Function(_plain_mean, _mean_rule, None, None, None, name="mean")
+
+
+@composed(np.var)
+def _var(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: Any = False,
+    *,
+    mean: Any = None,
+    correction: float | None = None,
+    where: Any = True,
+) -> Any:
+    ddof = ddof if correction is None else correction
+    if mean is None:
+        mean = np.mean(x, axis, dtype=dtype, keepdims=True, where=where)
+    squares = np.square(x - mean)
+    if where is True:
+        count: Any = _count(x.shape, axis)
+    else:
+        count = np.sum(np.broadcast_to(where, x.shape), axis, keepdims=keepdims)
+    return np.sum(squares, axis, keepdims=keepdims, where=where) / np.maximum(count - ddof, 0)
+
+
+@composed(np.std)
+def _std(x: Any, *args: Any, **options: Any) -> Any:
+    return np.sqrt(np.var(x, *args, **options))
+
+
+@composed(np.average)
+def _average(
+    x: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False
+) -> Any:
+    if weights is None:
+        weights = np.ones(x.shape)
+    elif np.shape(weights) != x.shape:
+        assert isinstance(axis, int), "weights of another shape go along one axis"
+        shape = [1] * x.ndim
+        shape[axis] = -1
+        weights = np.reshape(weights, shape)
+    weights = weights + np.zeros_like(plain(x))
+    total = np.sum(weights, axis, keepdims=keepdims)
+    average = np.sum(x * weights, axis, keepdims=keepdims) / total
+    return (average, total) if returned else average
+
+
+# ---------------------------------------------------------------------- products
+
+
+def _others(x: Any, axis: int) -> Any:
+    """Return the product of all other elements along an axis: no division, so zeros are no exception."""
+    x = np.moveaxis(x, axis, -1)
+    one = np.ones((*x.shape[:-1], 1), x.dtype)
+    before = np.concatenate([one, np.cumprod(x, -1)[..., :-1]], -1)
+    after = np.flip(np.cumprod(np.flip(x, -1), -1), -1)[..., 1:]
+    return np.moveaxis(before * np.concatenate([after, one], -1), -1, axis)
+
+
+def _prod_rule(ct: Any, ans: Any, x: Any, axis: int) -> Any:
+    return times(spread(kept(ct, x.shape, axis), x.shape), _others(x, axis))
+
+
+_prod = Function(lambda x, axis: np.prod(x, axis), _prod_rule, None, name="prod")
+
+
+@composed(np.prod)
+def _product(
+    x: Any, axis: Axis = None, dtype: Any = None, keepdims: Any = False, **options: Any
+) -> Any:
+    where = options.pop("where", True)
+    if where is not True:
+        x = np.where(where, x, 1)
+    if dtype is not None:
+        x = x.astype(dtype)
+    shape, axes = x.shape, _axes(axis, x.ndim)
+    rest = [i for i in range(x.ndim) if i not in axes]
+    rows = np.transpose(x, (*rest, *axes)).reshape((*[shape[i] for i in rest], -1))
+    product = _prod(rows, rows.ndim - 1)
+    return kept(product, shape, axis if axis is not None else axes) if keepdims else product
+
+
+def _suffix_sums(ct: Any, x: Any) -> Any:
+    """Return s with s[k] = ct[k] + x[k+1] s[k+1] along the last axis."""
+    result = np.array(ct)
+    for k in range(result.shape[-1] - 2, -1, -1):
+        result[..., k] += x[..., k + 1] * result[..., k + 1]
+    return result
+
+
+def _prefix_sums(g: Any, x: Any) -> Any:
+    """Return r with r[k] = g[k] + x[k] r[k-1]: the transpose of `_suffix_sums`."""
+    shifted = np.concatenate([x[..., :1], np.flip(x[..., 1:], -1)], -1)
+    return np.flip(suffix_sums(np.flip(g, -1), shifted), -1)
+
+
+def _suffix_rule(g: Any, ans: Any, ct: Any, x: Any) -> Any:
+    zero = np.zeros((*x.shape[:-1], 1), x.dtype)
+    return np.concatenate([zero, _prefix_sums(g, x)[..., :-1] * ans[..., 1:]], -1)
+
+
+suffix_sums = Function(
+    _suffix_sums, lambda g, ans, ct, x: _prefix_sums(g, x), _suffix_rule, name="suffix sums"
+)
+
+
+def _cumprod_rule(ct: Any, ans: Any, x: Any, axis: int) -> Any:
+    """Return the product before each element times the sum of what follows; a zero is no exception."""
+    x, ct = np.moveaxis(x, axis, -1), np.moveaxis(ct, axis, -1)
+    one = np.ones((*x.shape[:-1], 1), x.dtype)
+    before = np.concatenate([one, np.cumprod(x, -1)[..., :-1]], -1)
+    return np.moveaxis(times(before, suffix_sums(ct, x)), -1, axis)
+
+
+_cumprod = Function(lambda x, axis: np.cumprod(x, axis), _cumprod_rule, None, name="cumprod")
+
+
+@composed(np.cumprod)
+def _cumulative_product(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    x = x if dtype is None else x.astype(dtype)
+    return _cumprod(np.ravel(x), 0) if axis is None else _cumprod(x, axis % x.ndim)
+
+
+def _cumsum_rule(ct: Any, ans: Any, x: Any, axis: int) -> Any:
+    return np.flip(np.cumsum(np.flip(ct, axis), axis), axis)
+
+
+_cumsum = Function(lambda x, axis: np.cumsum(x, axis), _cumsum_rule, None, name="cumsum")
+
+
+@composed(np.cumsum)
+def _cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    x = x if dtype is None else x.astype(dtype)
+    return _cumsum(np.ravel(x), 0) if axis is None else _cumsum(x, axis % x.ndim)
+
+
+# ---------------------------------------------------------------------- extrema
+
+
+def _extremum_rule(
+    ct: Any, ans: Any, x: Any, axis: Axis = None, keepdims: Any = False, **options: Any
+) -> Any:
+    """Share the cotangent between all that attain the extremum: the subgradient of least norm."""
+    values, extremum = plain(x), kept(plain(ans), x.shape, axis)
+    attained = values == extremum
+    if options.get("where", True) is not True:
+        attained &= options["where"]
+    count = attained.sum(axis, keepdims=True)
+    share = (attained / np.maximum(count, 1)).astype(values.dtype)
+    return times(spread(kept(ct, x.shape, axis), x.shape), share)
+
+
+max_ = function(np.max, _extremum_rule)
+min_ = function(np.min, _extremum_rule)
+RULES[np.amax], RULES[np.amin] = max_, min_
+
+
+@composed(np.ptp)
+def _ptp(x: Any, axis: Axis = None, keepdims: Any = False) -> Any:
+    return np.max(x, axis, keepdims=keepdims) - np.min(x, axis, keepdims=keepdims)
+
+
+# ---------------------------------------------------------------------- without NaN
+
+
+def _without_nan(reduction: Any, fill: float) -> Any:
+    def reduced(x: Any, axis: Axis = None, *args: Any, **options: Any) -> Any:
+        return reduction(np.where(np.isnan(plain(x)), fill, x), axis, *args, **options)
+
+    return reduced
+
+
+RULES[np.nansum] = _without_nan(np.sum, 0.0)
+RULES[np.nanprod] = _without_nan(np.prod, 1.0)
+RULES[np.nanmax] = _without_nan(np.max, -np.inf)
+RULES[np.nanmin] = _without_nan(np.min, np.inf)
+
+
+def _where_number(reduction: Any) -> Any:
+    def reduced(x: Any, *args: Any, **options: Any) -> Any:
+        where = ~np.isnan(plain(x))
+        return reduction(np.where(where, x, 0), *args, where=where, **options)
+
+    return reduced
+
+
+RULES[np.nanmean], RULES[np.nanvar], RULES[np.nanstd] = map(
+    _where_number, (np.mean, np.var, np.std)
+)
+
+# ---------------------------------------------------------------------- differences, integrals
+
+
+@composed(np.diff)
+def _diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    if prepend is not None or append is not None:
+        raise TypeError(
+            "npl: np.diff has no rule for prepend and append. Use np.concatenate before it."
+        )
+    for _ in range(n):
+        along: list[Any] = [slice(None)] * x.ndim
+        upper, lower = along.copy(), along.copy()
+        upper[axis], lower[axis] = slice(1, None), slice(None, -1)
+        x = x[tuple(upper)] - x[tuple(lower)]
+    return x
+
+
+@composed(np.trapezoid)
+def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    y = np.moveaxis(y, axis, -1) if np.ndim(y) > 1 else y
+    width = dx if x is None else np.diff(np.moveaxis(x, axis, -1) if np.ndim(x) > 1 else x)
+    return np.sum(width * (y[..., 1:] + y[..., :-1]) / 2, -1)
+
+
+# ---------------------------------------------------------------------- the methods of ufuncs
+
+
+def _along_first(reduction: Any) -> Any:
+    """Return a reduction whose axis is 0 by default, as it is for the methods of ufuncs."""
+
+    def reduced(x: Any, axis: Any = 0, dtype: Any = None, **options: Any) -> Any:
+        options = options if dtype is None else {**options, "dtype": dtype}
+        return reduction(x, axis, **options)
+
+    return reduced
+
+
+METHODS[np.add, "reduce"] = _along_first(np.sum)
+METHODS[np.multiply, "reduce"] = _along_first(np.prod)
+METHODS[np.maximum, "reduce"] = _along_first(np.max)
+METHODS[np.minimum, "reduce"] = _along_first(np.min)
+METHODS[np.add, "accumulate"] = _along_first(np.cumsum)
+METHODS[np.multiply, "accumulate"] = _along_first(np.cumprod)
+
+
+def _logaddexp_reduce(x: Any, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
+    from npl.special import logsumexp  # of the tape's users, not of its parts
+
+    return logsumexp(x, axis, keepdims=keepdims)
+
+
+METHODS[np.logaddexp, "reduce"] = _logaddexp_reduce
+
+constant(
+    np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.all, np.any, np.count_nonzero,
+    np.nonzero,
+    np.flatnonzero, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.searchsorted, np.digitize,
+    np.histogram, np.unique, np.round, np.around, np.fix, np.iscomplexobj, np.isrealobj,
+    np.isposinf, np.isneginf,
+    np.nanargmax, np.nanargmin, np.may_share_memory, np.shares_memory, np.array_repr,
+    np.array_str, np.array2string,
+)  # fmt: skip

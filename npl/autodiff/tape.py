@@ -1,0 +1,254 @@
+"""The tape: what was computed from what, and the way back through it.
+
+A function is called with `Traced` arrays (`npl.autodiff.traced`). Every operation on one is an
+application of a `Primitive`; its result is a `Traced` too, which knows the primitive, the plain
+arguments and the traced ones among them. That is all of the tape: a graph that its result holds, and
+that goes away with it.
+
+`pull_back` walks it from a result to the arguments. It works on plain arrays, or, `recorded`, on traced
+ones, so that the walk itself can be walked back: second derivatives need no rules of their own.
+"""
+
+from __future__ import annotations
+
+import heapq
+import inspect
+import itertools
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from npl.autodiff import buffers
+
+Rule: TypeAlias = Callable[..., Any]
+
+_count = getattr(sys, "getrefcount", lambda _: -1)
+_order = itertools.count().__next__
+
+
+class Node:
+    """A value, and what it was computed from.
+
+    Attributes
+    ----------
+    value : ndarray or NumPy scalar
+        For a primitive of several results, a tuple of them.
+    primitive : Primitive or None
+        None for an argument of the function that is differentiated.
+    parents : sequence of (int, Node)
+        The traced arguments, each with its place among the positional ones.
+    arguments : sequence
+        All positional arguments, plain.
+    options : mapping
+        The keyword arguments.
+    order : int
+        Nodes are numbered as they are made: a parent has a smaller number.
+    """
+
+    __slots__ = ("arguments", "options", "order", "parents", "primitive", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        primitive: Primitive | None = None,
+        parents: Sequence[tuple[int, Node]] = (),
+        arguments: Sequence[Any] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.value = value
+        self.primitive = primitive
+        self.parents = parents
+        self.arguments = arguments
+        self.options = options or {}
+        self.order = _order()
+
+    def traced_arguments(self) -> list[Any]:
+        """Return the positional arguments, traced where they were."""
+        arguments = list(self.arguments)
+        for place, parent in self.parents:
+            arguments[place] = parent
+        return arguments
+
+    def free(self) -> None:
+        """Let go of what only the way back needs."""
+        self.parents = self.arguments = ()
+
+
+class Primitive(ABC):
+    """A function of arrays that the tape knows how to differentiate.
+
+    Parameters
+    ----------
+    function : callable
+        Of plain arrays.
+    name : str, optional
+        What messages and tables call it.
+    """
+
+    result: type[Node] = Node  # what holds a result; `npl.autodiff.traced` sets its own class
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        self.function = function
+        self.name: str = name or str(getattr(function, "__name__", repr(function)))
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Apply the function, and note it if an argument is traced."""
+        parents = []
+        plain = list(args)
+        for place, arg in enumerate(args):
+            if isinstance(arg, Node):
+                parents.append((place, arg))
+                plain[place] = arg.value
+        if options and any(isinstance(option, Node) for option in options.values()):
+            return self(*self._by_place(args, options))
+        value = self.apply(plain, options)
+        if not parents:
+            return value
+        return self.result(value, self, parents, plain, options)
+
+    def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """Return the value for plain arguments."""
+        return self.function(*arguments, **options)
+
+    @abstractmethod
+    def pull(
+        self, node: Node, cotangent: Any, parents: Sequence[tuple[int, Node]], recorded: bool
+    ) -> Iterable[tuple[Node, Any]]:
+        """Return what the cotangent of `node` gives to those of its parents that are asked for."""
+
+    def _by_place(self, args: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
+        """Return arguments by place, where a traced one was given by keyword."""
+        names = self.parameters()
+        places = {name: place for place, name in enumerate(names)}
+        given = dict(enumerate(args))
+        unknown = [name for name in options if name not in places]
+        if unknown:
+            raise TypeError(
+                f"{self.name}: no derivative with respect to the keyword {unknown[0]!r}, or beside "
+                "it. Give the arrays by position."
+            )
+        given |= {places[name]: option for name, option in options.items()}
+        return [given[place] for place in range(max(given) + 1)]
+
+    def parameters(self) -> list[str]:
+        """Return the names of the positional arguments."""
+        return list(inspect.signature(self.function).parameters)
+
+
+class Bundle(Node):
+    """A node whose value is a tuple; its cotangent is a list with one entry, or None, for each."""
+
+    __slots__ = ()
+
+
+def pull_back(
+    seeds: Sequence[tuple[Node, Any]],
+    targets: Sequence[Node],
+    *,
+    recorded: bool = False,
+    only: set[int] | None = None,
+    keep: bool = True,
+) -> list[Any]:
+    """Return the cotangents of `targets`, None where nothing arrives.
+
+    Parameters
+    ----------
+    seeds : sequence of (Node, array)
+        Results, and the cotangent of each.
+    targets : sequence of Node
+        Where to stop.
+    recorded : bool
+        Whether cotangents are traced, that is, whether the walk will be differentiated itself.
+    only : set of int, optional
+        The `order` of the nodes that lead to the targets (see `leading_to`); None: all do.
+    keep : bool
+        Whether the nodes are walked again. If not, each lets go of its arrays once it is passed, and the
+        memory in use falls as the walk goes on.
+    """
+    wanted = {target.order: place for place, target in enumerate(targets)}
+    result: list[Any] = [None] * len(targets)
+    cotangents: dict[int, Any] = {}
+    own: set[int] = set()  # cotangents that are sums, which nobody else has
+    heap: list[tuple[int, Node]] = []
+
+    def add(node: Node, cotangent: Any) -> None:
+        order = node.order
+        held = cotangents.get(order)
+        if held is None:
+            if order not in cotangents:
+                heapq.heappush(heap, (-order, node))
+            cotangents[order] = cotangent
+        elif isinstance(held, list):
+            cotangents[order] = [
+                b if a is None else a if b is None else a + b
+                for a, b in zip(held, cotangent, strict=True)
+            ]
+        elif order in own and type(held) is np.ndarray and held.dtype == cotangent.dtype:
+            np.add(held, cotangent, out=held)
+        else:
+            cotangents[order] = held + cotangent
+            if not recorded:
+                own.add(order)
+
+    for node, cotangent in seeds:
+        if only is None or node.order in only:
+            add(node, cotangent)
+    with np.errstate(all="ignore"):  # what a derivative runs into is its value's concern
+        while heap:
+            node = heapq.heappop(heap)[1]
+            cotangent = cotangents.pop(node.order)
+            place = wanted.get(node.order)
+            if place is not None:
+                result[place] = cotangent
+                continue
+            if node.primitive is None:
+                continue
+            parents = node.parents
+            if only is not None:
+                parents = [(place, parent) for place, parent in parents if parent.order in only]
+            for parent, gradient in node.primitive.pull(node, cotangent, parents, recorded):
+                add(parent, gradient)
+            if not recorded:  # what nobody holds any more, the next step may write to
+                held = [cotangent]
+                parent = parents = gradient = cotangent = None  # type: ignore[assignment]
+                buffers.give(held)
+                if not keep:
+                    node.free()
+                    if type(node) is Primitive.result and alone(node):
+                        held, node.value = [node.value], None
+                        buffers.give(held)
+    return result
+
+
+def alone(node: Node) -> bool:
+    """Whether only the walk still holds a node."""
+    return _count(node) == 3
+
+
+def reachable(nodes: Iterable[Node]) -> list[Node]:
+    """Return the given nodes and all that they were computed from, the oldest first."""
+    found = {node.order: node for node in nodes}
+    stack = list(found.values())
+    while stack:
+        for _, parent in stack.pop().parents:
+            if parent.order not in found:
+                found[parent.order] = parent
+                stack.append(parent)
+    return [found[order] for order in sorted(found)]
+
+
+def leading_to(targets: Sequence[Node], results: Iterable[Node]) -> set[int]:
+    """Return the order of the nodes between `targets` and `results`, both included."""
+    leading = {target.order for target in targets}
+    for node in reachable(results):
+        if any(parent.order in leading for _, parent in node.parents):
+            leading.add(node.order)
+    return leading
+
+
+def plain(value: Any) -> Any:
+    """Return a traced value's array, and anything else as it is."""
+    return value.value if isinstance(value, Node) else value

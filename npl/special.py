@@ -1,0 +1,288 @@
+"""SciPy's logsumexp, softmax and log_softmax, for traced arrays too.
+
+They are no ufuncs: SciPy's own turn a traced array into a plain one. Those here have the same signatures,
+take plain arrays as well, and keep all digits where the largest term is all there is. Everything else of
+`scipy.special` that has a derivative is a ufunc, and works as it is.
+
+>>> import numpy as np, npl
+>>> npl.grad(npl.special.logsumexp)(np.array([0.0, np.log(3.0)]))
+array([0.25, 0.75])
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from npl.autodiff.primitives import Function, spread, summed_to, times
+from npl.autodiff.rules.reductions import kept
+from npl.autodiff.tape import Node, plain
+from npl.engine.arguments import Array
+from npl.numerics import (
+    centered,
+    flat,
+    flat_index,
+    shifted_exp,
+    softmax_jvp,
+    split_softmax,
+    sum_of_others,
+)
+
+Axis = int | tuple[int, ...] | None
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+
+def logsumexp(
+    a: Any,
+    axis: Axis = None,
+    b: Any = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+) -> Any:
+    r"""Return the logarithm of a sum of exponentials, as `scipy.special.logsumexp`.
+
+    $$\log \sum_i b_i e^{a_i}$$
+
+    Parameters
+    ----------
+    a : array_like
+        Of a float dtype, or integers, which become float64.
+    axis : int or tuple of int, optional
+        What to sum over; None: everything.
+    b : array_like, optional
+        Factors, broadcast with `a`; a 0 removes its element.
+    keepdims : bool, default False
+    return_sign : bool, default False
+        Whether to return the sign of the sum too, and the logarithm of its absolute value.
+
+    Returns
+    -------
+    scalar or ndarray, or a pair of them with `return_sign`
+        Without `b` exact to a few units in the last place: with the largest element $m$, $m + \log(1 +
+        \sum_{others} e^{a_i - m})$. The derivative is the softmax, $b_i e^{a_i} / \sum$.
+    """
+    a = _float(a)
+    if b is None and not return_sign:
+        result = _logsumexp(a, axis)
+        return kept(result, a.shape, axis if axis is not None else _all(a)) if keepdims else result
+    weights = np.ones_like(plain(a)) if b is None else _float(b)
+    from scipy import special as scipy_special  # type: ignore[import-untyped]  # slow to import
+
+    # The derivative of a constant sign is 0: it is taken from the plain values.
+    size, sign = scipy_special.logsumexp(
+        plain(a), axis=axis, b=plain(weights), keepdims=True, return_sign=True
+    )
+    shape = np.broadcast_shapes(a.shape, weights.shape)
+    result = _weighted(a, weights, size, sign, axis)
+    if keepdims:
+        result = kept(result, shape, axis if axis is not None else tuple(range(len(shape))))
+    else:
+        sign = np.reshape(sign, np.shape(plain(result)))[()]
+    if return_sign:
+        return result, sign
+    return np.where(sign < 0, np.nan, result) if np.any(sign < 0) else result
+
+
+def softmax(x: Any, axis: Axis = None) -> Any:
+    r"""Return $e^{x_i} / \sum_k e^{x_k}$, as `scipy.special.softmax`.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int or tuple of int, optional
+        What sums to 1; None: everything.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `x`. Its derivative along $v$, $p \odot (v - p \cdot v)$, keeps its digits next to
+        certainty.
+    """
+    return _softmax(_float(x), axis)
+
+
+def log_softmax(x: Any, axis: Axis = None) -> Any:
+    r"""Return $x_i - \log \sum_k e^{x_k}$, as `scipy.special.log_softmax`.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int or tuple of int, optional
+        What sums to 1; None: everything.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `x`; at the largest element $-\log(1 + \sum_{others})$, which does not cancel.
+    """
+    return _log_softmax(_float(x), axis)
+
+
+def _float(x: Any) -> Any:
+    if isinstance(x, Node):
+        return x
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def _all(a: Any) -> tuple[int, ...]:
+    return tuple(range(a.ndim))
+
+
+class _Rows:
+    """An array seen as rows along some axes, and the way back."""
+
+    def __init__(self, shape: tuple[int, ...], axis: Axis) -> None:
+        axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        self.axes = [a % len(shape) for a in axes]
+        self.lead = [i for i in range(len(shape)) if i not in self.axes]
+        self.shape = shape
+        self.classes = math.prod([shape[i] for i in self.axes])
+
+    def of(self, array: Array) -> Array:
+        """Return the rows (n, C), float16 as float32."""
+        rows = array.transpose(*self.lead, *self.axes).reshape(-1, self.classes)
+        return rows.astype(np.float32) if rows.dtype == np.float16 else rows
+
+    def restored(self, rows: Array, dtype: Any) -> Any:
+        """Return rows as an array of the original shape."""
+        arranged = rows.reshape([self.shape[i] for i in (*self.lead, *self.axes)])
+        back: Any = arranged.transpose(np.argsort([*self.lead, *self.axes]))
+        return back.astype(dtype, copy=False)[()]
+
+    def reduced(self, values: Array, dtype: Any) -> Any:
+        """Return one value per row in the shape without the axes."""
+        result: Any = values.reshape([self.shape[i] for i in self.lead]).astype(dtype, copy=False)
+        return result[()]
+
+
+def _plain_logsumexp(a: Array, axis: Axis) -> Any:
+    view = _Rows(a.shape, axis)
+    rows = view.of(a)
+    if not rows.size:
+        return view.reduced(
+            np.full(len(rows) or math.prod([a.shape[i] for i in view.lead]), -np.inf), a.dtype
+        )
+    with np.errstate(invalid="ignore"):
+        exp, maximum, finite = shifted_exp(rows)
+    at = flat_index(exp, rows.argmax(-1))
+    flat(exp)[at] = 0
+    result = np.log1p(exp.sum(-1)) + maximum
+    if not finite:
+        result = np.where(np.isfinite(maximum), result, maximum)
+    return view.reduced(result, a.dtype)
+
+
+def _plain_softmax(x: Array, axis: Axis) -> Any:
+    view = _Rows(x.shape, axis)
+    if not x.size:
+        return x.copy()
+    exp = shifted_exp(view.of(x)).exp
+    exp /= exp.sum(-1, keepdims=True)
+    return view.restored(exp, x.dtype)
+
+
+def _plain_log_softmax(x: Array, axis: Axis) -> Any:
+    if not x.size:
+        return x.copy()
+    view = _Rows(x.shape, axis)
+    return view.restored(-split_softmax(view.of(x)).nlp, x.dtype)
+
+
+def _product(p: Array, v: Array, axis: Axis) -> Any:
+    if not p.size:
+        return np.zeros_like(p)
+    view = _Rows(p.shape, axis)
+    return view.restored(softmax_jvp(view.of(p), view.of(v)), p.dtype)
+
+
+def _product_by_p(g: Any, ans: Any, p: Any, v: Any, axis: Axis) -> Any:
+    mean = np.sum(p * v, axis, keepdims=True)
+    return g * (v - mean) - v * np.sum(g * p, axis, keepdims=True)
+
+
+def _residual(x: Array, ct: Array, axis: Axis) -> Any:
+    """Return ct - softmax(x) Σ ct, without subtracting what is nearly equal."""
+    if not x.size:
+        return np.zeros_like(x)
+    view = _Rows(x.shape, axis)
+    rows = view.of(ct)
+    split = split_softmax(view.of(x))
+    return view.restored(rows * split.complement - split.p * sum_of_others(rows), x.dtype)
+
+
+def _residual_by_x(g: Any, ans: Any, x: Any, ct: Any, axis: Axis) -> Any:
+    return -_softmax_product(softmax(x, axis), g, axis) * np.sum(ct, axis, keepdims=True)
+
+
+def _residual_by_ct(g: Any, ans: Any, x: Any, ct: Any, axis: Axis) -> Any:
+    return _centered(softmax(x, axis), g, axis)
+
+
+def _plain_centered(p: Array, v: Array, axis: Axis) -> Any:
+    view = _Rows(p.shape, axis)
+    return view.restored(centered(view.of(p), view.of(v)), p.dtype)
+
+
+def _weighted_value(a: Array, b: Array, size: Any, sign: Any, axis: Axis) -> Any:
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    view = _Rows(shape, axis)
+    return view.reduced(np.asarray(size).reshape(-1), np.asarray(size).dtype)
+
+
+def _share(ct: Any, a: Any, b: Any, size: Any, sign: Any, axis: Axis) -> Any:
+    """Return the cotangent times sign · e^(a - ans), of the broadcast shape."""
+    shape = np.broadcast_shapes(np.shape(plain(a)), np.shape(plain(b)))
+    ct = spread(kept(ct, shape, axis), shape)
+    result = _weighted(a, b, size, sign, axis)
+    removed = plain(b) == 0
+    exponent = np.where(removed, 0, a) - kept(result, shape, axis)
+    return times(ct, np.exp(exponent) * sign)
+
+
+def _weighted_by_a(ct: Any, ans: Any, a: Any, b: Any, size: Any, sign: Any, axis: Axis) -> Any:
+    return summed_to(times(_share(ct, a, b, size, sign, axis), b), np.shape(plain(a)))
+
+
+def _weighted_by_b(ct: Any, ans: Any, a: Any, b: Any, size: Any, sign: Any, axis: Axis) -> Any:
+    return summed_to(_share(ct, a, b, size, sign, axis), np.shape(plain(b)))
+
+
+_softmax = Function(
+    _plain_softmax, lambda ct, ans, x, axis: _softmax_product(ans, ct, axis), None, name="softmax"
+)
+_logsumexp = Function(
+    _plain_logsumexp,
+    lambda ct, ans, a, axis: times(spread(kept(ct, a.shape, axis), a.shape), _softmax(a, axis)),
+    None,
+    name="logsumexp",
+)
+_log_softmax = Function(
+    _plain_log_softmax,
+    lambda ct, ans, x, axis: _log_residual(x, ct, axis),
+    None,
+    name="log_softmax",
+)
+_softmax_product: Function = Function(
+    _product,
+    _product_by_p,
+    lambda g, ans, p, v, axis: _softmax_product(p, g, axis),
+    None,
+    name="softmax product",
+)
+_log_residual: Function = Function(
+    _residual, _residual_by_x, _residual_by_ct, None, name="softmax residual"
+)
+_centered = Function(
+    _plain_centered,
+    lambda g, ans, p, v, axis: -v * np.sum(g, axis, keepdims=True),
+    lambda g, ans, p, v, axis: g - p * np.sum(g, axis, keepdims=True),
+    None,
+    name="centered",
+)
+_weighted = Function(
+    _weighted_value, _weighted_by_a, _weighted_by_b, None, None, None, name="logsumexp"
+)

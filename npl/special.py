@@ -12,13 +12,14 @@ array([0.25, 0.75])
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import Function, spread, summed_to, times
+from npl.autodiff.primitives import Function, Parents, spread, summed_to, times
 from npl.autodiff.rules.reductions import kept
-from npl.autodiff.tape import Node, plain
+from npl.autodiff.tape import Node, Primitive, plain
 from npl.engine.arguments import Array
 from npl.numerics import (
     centered,
@@ -159,21 +160,49 @@ class _Rows:
         return result[()]
 
 
-def _plain_logsumexp(a: Array, axis: Axis) -> Any:
+def _sums(a: Array, axis: Axis) -> tuple[Any, Array]:
+    """Return the logarithm of the sums, and the exponentials that were added, as rows."""
     view = _Rows(a.shape, axis)
     rows = view.of(a)
     if not rows.size:
-        return view.reduced(
-            np.full(len(rows) or math.prod([a.shape[i] for i in view.lead]), -np.inf), a.dtype
-        )
+        empty = np.full(math.prod([a.shape[i] for i in view.lead]), -np.inf)
+        return view.reduced(empty, a.dtype), rows
     with np.errstate(invalid="ignore"):
         exp, maximum, finite = shifted_exp(rows)
     at = flat_index(exp, rows.argmax(-1))
-    flat(exp)[at] = 0
+    flat_exp = flat(exp)
+    top = flat_exp.take(at)
+    flat_exp[at] = 0
     result = np.log1p(exp.sum(-1)) + maximum
+    flat_exp[at] = top
     if not finite:
         result = np.where(np.isfinite(maximum), result, maximum)
-    return view.reduced(result, a.dtype)
+    return view.reduced(result, a.dtype), exp
+
+
+class _LogSumExp(Primitive):
+    """The logarithm of a sum of exponentials, which keeps them for its gradient."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Return the logarithm; traced, with the exponentials beside it."""
+        a, axis = args
+        value, exp = _sums(plain(a), axis)
+        if not isinstance(a, Node):
+            return value
+        return self.result(value, self, [(0, a)], (plain(a), axis), {"exp": exp})
+
+    def pull(
+        self, node: Node, cotangent: Any, parents: Parents, recorded: bool
+    ) -> Iterable[tuple[Node, Any]]:
+        """Return the softmax times the cotangent."""
+        ((_, parent),) = parents
+        a, axis = node.traced_arguments() if recorded else node.arguments
+        if recorded or not a.size:
+            ct = spread(kept(cotangent, a.shape, axis), a.shape)
+            return [(parent, times(ct, softmax(a, axis)))]
+        view, exp = _Rows(a.shape, axis), node.options["exp"]
+        scale = np.reshape(cotangent, -1) / exp.sum(-1)
+        return [(parent, view.restored(exp * scale[:, None], a.dtype))]
 
 
 def _plain_softmax(x: Array, axis: Axis) -> Any:
@@ -254,12 +283,7 @@ def _weighted_by_b(ct: Any, ans: Any, a: Any, b: Any, size: Any, sign: Any, axis
 _softmax = Function(
     _plain_softmax, lambda ct, ans, x, axis: _softmax_product(ans, ct, axis), None, name="softmax"
 )
-_logsumexp = Function(
-    _plain_logsumexp,
-    lambda ct, ans, a, axis: times(spread(kept(ct, a.shape, axis), a.shape), _softmax(a, axis)),
-    None,
-    name="logsumexp",
-)
+_logsumexp = _LogSumExp(lambda a, axis: _sums(a, axis)[0], "logsumexp")
 _log_softmax = Function(
     _plain_log_softmax,
     lambda ct, ans, x, axis: _log_residual(x, ct, axis),

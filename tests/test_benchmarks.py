@@ -16,7 +16,7 @@ import torch
 import benchmarks
 import npl
 from benchmarks import __main__ as command
-from benchmarks import heads, timing
+from benchmarks import heads, tape, timing
 from benchmarks.accuracy import Pair, worst_error
 from benchmarks.cases import CASES, HARD_ROWS
 from benchmarks.report import Header, Measurement, Table
@@ -138,6 +138,15 @@ def test_losses_with_a_layer_are_measured_apart(capsys: pytest.CaptureFixture[st
     heads.main(["--quick"])
     printed = capsys.readouterr().out
     assert all(name in printed for name in heads.LOSSES)
+
+
+def test_functions_in_numpy_are_measured_beside_autograd(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tape.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert all(row.name in printed for row in tape.rows(quick=True))
+    assert "Geometric mean" in printed
 
 
 def test_errors_are_counted_in_steps_of_the_dtype() -> None:

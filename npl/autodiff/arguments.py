@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from threading import local
 from typing import Any
 
@@ -26,15 +25,6 @@ class _Depth(local):
 
 
 _depth = _Depth()
-
-
-@contextmanager
-def _one_deeper() -> Iterator[None]:
-    _depth.tracing += 1
-    try:
-        yield
-    finally:
-        _depth.tracing -= 1
 
 
 class Trace:
@@ -64,18 +54,18 @@ class Trace:
         self._nested = False
         call = list(args)
         for number in dict.fromkeys(numbers):
-            made = [
-                self._argument(number, path, leaf, may_hold)
-                for path, leaf in nests.leaves(args[number])
-            ]
+            leaves = list(nests.leaves(args[number]))
+            made = [self._argument(number, path, leaf, may_hold) for path, leaf in leaves]
             self.arguments[number] = made
             values = [
-                leaf if own is None else own
-                for own, (_, leaf) in zip(made, nests.leaves(args[number]), strict=True)
+                leaf if own is None else own for own, (_, leaf) in zip(made, leaves, strict=True)
             ]
             call[number] = nests.refill(args[number], values)
-        with _one_deeper():
+        _depth.tracing += 1
+        try:
             self.result = f(*call, **kwargs)
+        finally:
+            _depth.tracing -= 1
         self._check_result(f)
         # A function inside one that is differentiated may depend on what is traced outside.
         if _depth.tracing and isinstance(self.result, Node) and not self._nested:

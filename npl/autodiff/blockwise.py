@@ -13,28 +13,29 @@ from npl.engine import threads
 from npl.engine.arguments import Array
 from npl.engine.threads import Block
 
-# From this many elements on, blocks pay; and how many of them a block has. A block's temporaries (half a
-# megabyte each in float64) fit a core's own cache.
-_LARGE = 1 << 16
-_ELEMENTS = 1 << 17
+# From this many elements on, blocks pay; and how many of them a block has. A block's temporaries (a quarter
+# of a megabyte each in float64) fit a core's own cache.
+LARGE = 1 << 15
+_THREADED = 1 << 18  # below it, waking a thread takes as long as the work
+_ELEMENTS = 1 << 15
 
 
 def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
     """Return a ufunc of arguments, computed in blocks where they are large."""
-    shape, dtype = _common(arguments)
-    if shape is None:
+    dtype = _common_dtype(arguments)
+    if dtype is None:
         return function(*arguments)
+    shape = np.broadcast_shapes(*[argument.shape for argument in arguments if _is_array(argument)])
     out = buffers.take(shape, dtype)
-    flat = [_flat(argument) for argument in arguments]
-    target = out.reshape(-1)
+    parts = _Parts(shape, [*arguments, out])
     warnings = np.geterr()
 
     def work(block: Block) -> None:
-        own = block[0]
+        *own, target = parts.of(block)
         with np.errstate(**warnings):
-            function(*[_part(argument, own) for argument in flat], out=target[own])
+            function(*own, out=target)
 
-    threads.run(_blocks(out.size), work)
+    threads.run(parts.blocks, work, serial=out.size < _THREADED)
     return out
 
 
@@ -43,59 +44,66 @@ def scaled(
 ) -> Array | None:
     """Return the cotangent times a partial derivative, or None where that is better done at once.
 
-    A zero wins over an infinity and a NaN, as in `npl.autodiff.primitives.times`.
+    A zero wins over an infinity and a NaN, as in `npl.autodiff.primitives.zero_wins`.
     """
-    shape, dtype = _common([answer, *arguments])
-    if shape is None:
+    if answer.size < LARGE or _common_dtype([answer, *arguments]) is None:
         return None
-    if cotangent.ndim and not any(cotangent.strides):
-        cotangent = cotangent.reshape(-1)[:1].reshape(())  # one number, spread
-    elif cotangent.ndim and not cotangent.flags.c_contiguous:
-        return None
-    out = buffers.take(shape, dtype)
-    flat = [_flat(argument) for argument in (cotangent, answer, *arguments)]
-    target = out.reshape(-1)
+    out = buffers.take(answer.shape, answer.dtype)
+    parts = _Parts(answer.shape, [cotangent, answer, *arguments, out])
 
     def work(block: Block) -> None:
-        own = block[0]
-        ct, ans, *rest = [_part(argument, own) for argument in flat]
-        factor = derivative(ans, *rest)
-        product = np.multiply(ct, factor, out=target[own], casting="same_kind")
-        if not math.isfinite(np.add.reduce(product)):
-            product[(ct == 0) | (factor == 0)] = 0
+        ct, *own, target = parts.of(block)
+        factor = derivative(*own)
+        np.multiply(ct, factor, out=target, casting="same_kind")
+        if not math.isfinite(np.add.reduce(target, None)):
+            target[...] = np.where((ct == 0) | (factor == 0), 0, target)
 
-    threads.run(_blocks(out.size), work)
+    threads.run(parts.blocks, work, serial=out.size < _THREADED)
     return out
 
 
-def _blocks(size: int) -> list[Block]:
-    return [(slice(start, min(start + _ELEMENTS, size)),) for start in range(0, size, _ELEMENTS)]
+class _Parts:
+    """Arrays that broadcast to one shape, cut into blocks along the first axis."""
+
+    def __init__(self, shape: tuple[int, ...], arrays: Sequence[Any]) -> None:
+        # One axis is cut best; several stay where an array is broadcast, or is not contiguous.
+        flat = [array for array in arrays if _is_array(array)]
+        if all(array.shape == shape and array.flags.c_contiguous for array in flat):
+            arrays = [array.reshape(-1) if _is_array(array) else array for array in arrays]
+            shape = (math.prod(shape),)
+        self._arrays = [
+            np.broadcast_to(array, shape) if _is_array(array) and array.shape != shape else array
+            for array in arrays
+        ]
+        step = max(1, _ELEMENTS // math.prod(shape[1:]))
+        self.blocks: list[Block] = [
+            (slice(start, min(start + step, shape[0])),) for start in range(0, shape[0], step)
+        ]
+
+    def of(self, block: Block) -> list[Any]:
+        """Return a block of each array."""
+        return [array[block] if _is_array(array) else array for array in self._arrays]
 
 
-def _common(arguments: Sequence[Any]) -> tuple[tuple[int, ...] | None, Any]:
-    """Return the shape and dtype that all large arguments have; None where they differ, or are small."""
-    shape: tuple[int, ...] | None = None
-    dtype = None
+def _is_array(argument: Any) -> bool:
+    return type(argument) is np.ndarray and argument.ndim > 0
+
+
+def _common_dtype(arguments: Sequence[Any]) -> np.dtype[Any] | None:
+    """Return the float dtype that all arguments have; None where they differ, or are small."""
+    dtype: np.dtype[Any] | None = None
+    is_large = False
     for argument in arguments:
-        if type(argument) is np.ndarray and argument.ndim:
-            if shape is None:
-                shape, dtype = argument.shape, argument.dtype
-                if argument.size < _LARGE or dtype.kind != "f":
-                    return None, None
-            if (
-                argument.shape != shape
-                or argument.dtype != dtype
-                or not argument.flags.c_contiguous
-            ):
-                return None, None
-        elif not isinstance(argument, int | float) and getattr(argument, "dtype", None) != dtype:
-            return None, None
-    return shape, dtype
-
-
-def _flat(argument: Any) -> Any:
-    return argument.reshape(-1) if np.ndim(argument) else argument
-
-
-def _part(argument: Any, own: slice) -> Any:
-    return argument[own] if np.ndim(argument) else argument
+        if _is_array(argument):
+            is_large = is_large or argument.size >= LARGE
+            if dtype is None:
+                dtype = argument.dtype
+            elif argument.dtype != dtype:
+                return None
+    if not is_large or dtype is None or dtype.kind != "f":
+        return None
+    for argument in arguments:
+        is_number = isinstance(argument, int | float) or getattr(argument, "dtype", None) == dtype
+        if not _is_array(argument) and not is_number:
+            return None
+    return dtype

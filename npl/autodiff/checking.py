@@ -115,6 +115,7 @@ def _directional(
     """
     length = max(float(np.max(np.abs(v), initial=0.0)) for v in direction.values())
     step = _FIRST_STEP / max(1.0, length)
+    rounding = np.finfo(np.float64).eps * np.max(np.abs(f(*args)), initial=0.0)
     best: Array | None = None
     least: Array | None = None
     previous: list[Array] = []
@@ -127,6 +128,8 @@ def _directional(
             for k, coarse in enumerate(previous):
                 row.append(row[k] + (row[k] - coarse) / (4.0 ** (k + 1) - 1))
                 error = np.maximum(np.abs(row[k + 1] - row[k]), np.abs(row[k + 1] - coarse))
+                # Two entries may agree by chance: none is better than the rounding of `f` allows.
+                error = np.maximum(error, rounding / step)
                 if best is None or least is None:
                     best, least = row[k + 1], error
                 else:

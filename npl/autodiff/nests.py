@@ -14,6 +14,8 @@ def is_nest(value: Any) -> bool:
 
     A list of numbers is an array, as everywhere in NPL; one that holds an array is a container.
     """
+    if type(value) is np.ndarray:
+        return False
     if isinstance(value, dict):
         return True
     return isinstance(value, list | tuple) and not _is_numbers(value)

@@ -26,6 +26,7 @@ from npl.autodiff import buffers
 Rule: TypeAlias = Callable[..., Any]
 
 _count = getattr(sys, "getrefcount", lambda _: -1)
+_NONE: Mapping[str, Any] = {}
 _order = itertools.count().__next__
 
 
@@ -62,7 +63,7 @@ class Node:
         self.primitive = primitive
         self.parents = parents
         self.arguments = arguments
-        self.options = options or {}
+        self.options = _NONE if options is None else options
         self.order = _order()
 
     def traced_arguments(self) -> list[Any]:
@@ -96,18 +97,15 @@ class Primitive(ABC):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Apply the function, and note it if an argument is traced."""
-        parents = []
-        plain = list(args)
-        for place, arg in enumerate(args):
-            if isinstance(arg, Node):
-                parents.append((place, arg))
-                plain[place] = arg.value
+        parents = [(place, arg) for place, arg in enumerate(args) if isinstance(arg, Node)]
         if options and any(isinstance(option, Node) for option in options.values()):
             return self(*self._by_place(args, options))
-        value = self.apply(plain, options)
         if not parents:
-            return value
-        return self.result(value, self, parents, plain, options)
+            return self.apply(args, options)
+        plain = list(args)
+        for place, arg in parents:
+            plain[place] = arg.value
+        return self.result(self.apply(plain, options), self, parents, plain, options)
 
     def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return the value for plain arguments."""

@@ -134,7 +134,7 @@ def page(name: str, loss: type[Loss]) -> str:
     head, lines = differences()
     rows = [*lines.get(EVERY_LOSS, []), *lines.get(name, [])]
     table = "\n".join("|" + row.split("|", 2)[2] for row in [*head, *rows])  # less the loss's name
-    own = [m for m in vars(loss) if not m.startswith("_") and callable(getattr(loss, m))]
+    own = [m for m in dir(loss) if not m.startswith("_") and callable(getattr(loss, m))]
     members = ", ".join(["__call__", *(m for m in own if not hasattr(Loss, m))])
     return f"""\
 # {name}
@@ -144,6 +144,7 @@ def page(name: str, loss: type[Loss]) -> str:
 ::: npl.{name}
     options:
       members: [{members}]
+      inherited_members: true
       filters: []
       show_if_no_docstring: true
       show_source: false

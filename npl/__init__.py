@@ -24,11 +24,15 @@ from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.adaptive_log_softmax import AdaptiveLogSoftmaxWithLoss, AdaptiveOutput
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
+from npl.losses.class_weights import class_balanced_weights, inverse_frequency_weights
 from npl.losses.cosine_embedding import CosineEmbeddingLoss
 from npl.losses.cosine_similarity import CosineSimilarity
+from npl.losses.cost_sensitive import CostSensitiveLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.ctc import CTCLoss
 from npl.losses.gaussian_nll import GaussianNLLLoss
+from npl.losses.ghmc import GHMCLoss
+from npl.losses.ghmr import GHMRLoss
 from npl.losses.hinge_embedding import HingeEmbeddingLoss
 from npl.losses.huber import HuberLoss
 from npl.losses.kl_div import KLDivLoss
@@ -57,7 +61,10 @@ __all__ = [
     "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
+    "CostSensitiveLoss",
     "CrossEntropyLoss",
+    "GHMCLoss",
+    "GHMRLoss",
     "GaussianNLLLoss",
     "HingeEmbeddingLoss",
     "HuberLoss",
@@ -78,12 +85,14 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "check_grads",
+    "class_balanced_weights",
     "defvjp",
     "get_num_threads",
     "grad",
     "hessian",
     "hessian_diag",
     "hvp",
+    "inverse_frequency_weights",
     "jvp",
     "primitive",
     "set_num_threads",

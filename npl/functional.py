@@ -7,9 +7,12 @@ from npl.losses.binary_cross_entropy import binary_cross_entropy
 from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from npl.losses.cosine_embedding import cosine_embedding_loss
 from npl.losses.cosine_similarity import cosine_similarity
+from npl.losses.cost_sensitive import cost_sensitive_loss
 from npl.losses.cross_entropy import cross_entropy
 from npl.losses.ctc import ctc_loss
 from npl.losses.gaussian_nll import gaussian_nll_loss
+from npl.losses.ghmc import ghmc_loss
+from npl.losses.ghmr import ghmr_loss
 from npl.losses.hinge_embedding import hinge_embedding_loss
 from npl.losses.huber import huber_loss
 from npl.losses.kl_div import kl_div
@@ -33,9 +36,12 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
     "cosine_similarity",
+    "cost_sensitive_loss",
     "cross_entropy",
     "ctc_loss",
     "gaussian_nll_loss",
+    "ghmc_loss",
+    "ghmr_loss",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",

@@ -34,6 +34,7 @@ from npl.adapters.torch.losses.margin import (
 )
 from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
 from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from npl.adapters.torch.losses.reweighted import CostSensitiveLoss, GHMCLoss, GHMRLoss
 from npl.adapters.torch.losses.sequence import CTCLoss
 
 __all__ = [
@@ -43,7 +44,10 @@ __all__ = [
     "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
+    "CostSensitiveLoss",
     "CrossEntropyLoss",
+    "GHMCLoss",
+    "GHMRLoss",
     "GaussianNLLLoss",
     "HingeEmbeddingLoss",
     "HuberLoss",

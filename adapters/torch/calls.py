@@ -218,7 +218,13 @@ def loss_call(
     loss: type[npl.Loss], names: tuple[str, ...], operands: int, **options: Any
 ) -> LossCall:
     """Return the call of a loss with options that are no arrays; the same options give the same call."""
-    return LossCall(loss(**options), names, operands)
+    # An option that a loss cannot do without may be an array, which takes its place at each call.
+    arrays = {
+        field.name: None
+        for field in dataclasses.fields(loss)  # type: ignore[arg-type]
+        if field.default is dataclasses.MISSING and field.name in names
+    }
+    return LossCall(loss(**arrays, **options), names, operands)
 
 
 class FunctionCall(TransformedCall):

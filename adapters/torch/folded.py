@@ -25,6 +25,8 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
         return None
     loss, (x, y, *_) = call.loss, arrays
     if loss.layout == "classes":
+        if len(arrays) > 2:
+            return None
         ignored = getattr(loss, "ignore_index", None)
         is_index = y.ndim < x.ndim
         # Integers of the input's shape may be labels of one sample or a distribution, where indices can

@@ -26,6 +26,7 @@ from npl.adapters.torch.losses.margin import (
 )
 from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
 from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from npl.adapters.torch.losses.reweighted import cost_sensitive_loss, ghmc_loss, ghmr_loss
 from npl.adapters.torch.losses.sequence import ctc_loss
 
 __all__ = [
@@ -33,9 +34,12 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
     "cosine_similarity",
+    "cost_sensitive_loss",
     "cross_entropy",
     "ctc_loss",
     "gaussian_nll_loss",
+    "ghmc_loss",
+    "ghmr_loss",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",

@@ -8,6 +8,7 @@ from benchmarks.cases import (
     margin,
     multi_margin,
     regression,
+    reweighted,
     sequence,
 )
 from benchmarks.cases.case import HARD_ROWS, Array, Case, Shape
@@ -20,6 +21,7 @@ CASES: tuple[Case, ...] = (
     *margin.CASES,
     *multi_margin.CASES,
     *embedding.CASES,
+    *reweighted.CASES,
     *sequence.CASES,
 )
 

@@ -12,6 +12,7 @@ from sweeps import (
     margin,
     multi_margin,
     regression,
+    reweighted,
     sequence,
 )
 from sweeps.sweep import Sweep
@@ -24,6 +25,7 @@ SWEEPS: dict[str, Sweep] = {
     **margin.SWEEPS,
     **multi_margin.SWEEPS,
     **embedding.SWEEPS,
+    **reweighted.SWEEPS,
     **sequence.SWEEPS,
     **heads.SWEEPS,
 }

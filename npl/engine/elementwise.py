@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from npl import numerics
 from npl.engine.arguments import Array, Interval, floats, real_values, shape_mismatch
-from npl.engine.loss import Loss, Terms
+from npl.engine.loss import Layout, Loss, Terms
 from npl.engine.operands import Operand
 
 
@@ -71,7 +71,7 @@ class ElementwiseLoss(Loss):
         Those of its call, in order; losses have their common shape.
     """
 
-    layout = "elementwise"
+    layout: ClassVar[Layout] = "elementwise"
     arguments: ClassVar[tuple[Argument, ...]] = (INPUT, TARGET)
 
     @abstractmethod

@@ -104,13 +104,14 @@ class _TotalSink:
 
     serial = True
 
-    def __init__(self, operand: Operand) -> None:
+    def __init__(self, operand: Operand, dtype: type[Any] | None = None) -> None:
         self._operand = operand
+        self._dtype = dtype  # None: that of the kernels
         self._total: Array | None = None
 
     def open(self, block: Block, like: Array) -> Array:
         if self._total is None:
-            self._total = np.zeros_like(like, order="C")
+            self._total = np.zeros_like(like, self._dtype, order="C")
         return self._total
 
     def close(self, block: Block, gradient: Array) -> None:
@@ -286,9 +287,15 @@ class Shared(Operand):
     """An argument that all losses have in common, as the weight of a linear layer.
 
     Kernels get it whole, contiguous, and *add* to its gradient.
+
+    Attributes
+    ----------
+    calls_blas : bool
+        Whether kernels multiply matrices with it: BLAS has threads of its own.
     """
 
     shared = True
+    calls_blas = True
 
     def __init__(self, name: str, array: Array, lead: tuple[int, ...]) -> None:
         super().__init__(name, array, lead, shape=array.shape)
@@ -309,6 +316,19 @@ class Shared(Operand):
     def sink(self, *, will_be_written: bool) -> Sink:
         """Return a place where the blocks' gradients are added up."""
         return _TotalSink(self)
+
+
+class Table(Shared):
+    """A shared argument of which a loss looks up the entries at its label.
+
+    Its gradient, a sum over all losses, is added up in float64.
+    """
+
+    calls_blas = False
+
+    def sink(self, *, will_be_written: bool) -> Sink:
+        """Return a place where the blocks' gradients are added up."""
+        return _TotalSink(self, np.float64)
 
 
 class Picked(Operand):

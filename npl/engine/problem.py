@@ -16,7 +16,7 @@ import numpy as np
 
 from npl.engine import threads
 from npl.engine.arguments import Array, position
-from npl.engine.operands import Operand, Sink
+from npl.engine.operands import Operand, Shared, Sink
 from npl.engine.threads import Block
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ class Problem:
         self._views = [op.arrange(op.array) for op in operands]
         self._bounded = [i for i, op in enumerate(operands) if op.domain is not None]
         self._removes = any(np.count_nonzero(factor) < factor.size for factor in factors)
-        # Kernels of shared operands call BLAS, which has threads of its own.
-        self._serial = any(op.shared for op in operands)
+        self._serial = any(isinstance(op, Shared) and op.calls_blas for op in operands)
         self._block_rows = block_rows
         rows = [math.prod(op.row_shape) for op in operands]
         nothing_to_do = denominator == 0 or 0 in rows or 0 in self.lead

@@ -11,6 +11,7 @@ from adapter_cases import (
     margin,
     multi_margin,
     regression,
+    reweighted,
     sequence,
 )
 from adapter_cases.case import Case, distribution, labels, logits, probabilities
@@ -25,6 +26,7 @@ _ROWS = {
     **margin.ROWS,
     **multi_margin.ROWS,
     **embedding.ROWS,
+    **reweighted.ROWS,
     **sequence.ROWS,
     **heads.ROWS,
 }

@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from adapter_cases import reweighted
+
 
 class _Torch:
     """The functions of torch, with the derivatives that they have not, by its autograd.
@@ -10,6 +12,10 @@ class _Torch:
     Those are the gradient of pos_weight, of a target of the soft margin, of the factorial of a count,
     second derivatives of the hinges over classes, and those of CTC.
     """
+
+    cost_sensitive_loss = staticmethod(reweighted.cost_sensitive_loss)
+    ghmc_loss = staticmethod(reweighted.ghmc_loss)
+    ghmr_loss = staticmethod(reweighted.ghmr_loss)
 
     def __getattr__(self, name):
         return getattr(F, name)

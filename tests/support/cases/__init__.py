@@ -14,6 +14,7 @@ from tests.support.cases import (
     margin,
     multi_margin,
     regression,
+    reweighted,
 )
 from tests.support.cases.case import Case
 
@@ -25,6 +26,7 @@ CASES: list[Case] = [
     *margin.CASES,
     *multi_margin.CASES,
     *embedding.CASES,
+    *reweighted.CASES,
 ]
 
 EVERY_CASE = pytest.mark.parametrize(

@@ -248,3 +248,44 @@ def triplet_margin_loss(
         loss = near - _distance(anchor, negative)[0] + 1
         slope = -np.array(direction, object)
         return (loss, slope) if loss > 0 else (mpf(0), 0 * slope)
+
+
+def entropy_loss(logits: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    """Return the entropy of the softmax, and p times how far each logit lies below the mean logit."""
+    with mp.workprec(ROW_BITS):
+        # Each distinct logit is worked on once, as in cross entropy.
+        distinct, where, counts = np.unique(logits, return_inverse=True, return_counts=True)
+        distances = [x - mpf(float(distinct[-1])) for x in numbers(distinct)]
+        shares = [mp.exp(d) for d in distances]
+        total = mp.fsum(int(n) * share for n, share in zip(counts, shares, strict=True))
+        mean = mp.fsum(
+            int(n) * share * d for n, share, d in zip(counts, shares, distances, strict=True)
+        )
+        mean /= total
+        gradient = [share / total * (mean - d) for share, d in zip(shares, distances, strict=True)]
+        return mp.log(total) - mean, np.array(gradient, object)[where]
+
+
+def focal_loss(logits: NDArray[Any], label: int) -> tuple[Any, NDArray[Any]]:
+    """Return (1 - p)^2 times the cross entropy, and its slope in log (1 - p)/p times that of each logit."""
+    with mp.workprec(ROW_BITS):
+        loss, residual = cross_entropy(logits, label)
+        rest = -residual[label]
+        slope = rest**2 * (2 * (1 - rest) * loss + rest)
+        return rest**2 * loss, residual * (slope / rest)
+
+
+def sigmoid_focal_loss(x: Any, y: Any) -> Any:
+    """Return the loss of a logit, with alpha 1/4 and gamma 2."""
+    p, q = 1 / (1 + mp.exp(-x)), 1 / (1 + mp.exp(x))
+    return _focal(y, p, q, binary_cross_entropy_with_logits(x, y))
+
+
+def binary_focal_loss(x: Any, y: Any) -> Any:
+    """Return the same of a probability."""
+    return _focal(y, x, 1 - x, binary_cross_entropy(x, y))
+
+
+def _focal(y: Any, p: Any, q: Any, cross_entropy: Any) -> Any:
+    balance = y / 4 + (1 - y) * 3 / 4
+    return balance * (p * (1 - y) + q * y) ** 2 * cross_entropy

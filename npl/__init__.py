@@ -24,12 +24,15 @@ from npl.engine import Loss, get_num_threads, set_num_threads
 from npl.losses.adaptive_log_softmax import AdaptiveLogSoftmaxWithLoss, AdaptiveOutput
 from npl.losses.binary_cross_entropy import BCELoss
 from npl.losses.binary_cross_entropy_with_logits import BCEWithLogitsLoss
+from npl.losses.binary_focal import BinaryFocalLoss
 from npl.losses.class_weights import class_balanced_weights, inverse_frequency_weights
 from npl.losses.cosine_embedding import CosineEmbeddingLoss
 from npl.losses.cosine_similarity import CosineSimilarity
 from npl.losses.cost_sensitive import CostSensitiveLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.ctc import CTCLoss
+from npl.losses.entropy import EntropyLoss
+from npl.losses.focal import FocalLoss
 from npl.losses.gaussian_nll import GaussianNLLLoss
 from npl.losses.ghmc import GHMCLoss
 from npl.losses.ghmr import GHMRLoss
@@ -46,6 +49,7 @@ from npl.losses.multilabel_soft_margin import MultiLabelSoftMarginLoss
 from npl.losses.nll import NLLLoss
 from npl.losses.pairwise_distance import PairwiseDistance
 from npl.losses.poisson_nll import PoissonNLLLoss
+from npl.losses.sigmoid_focal import SigmoidFocalLoss
 from npl.losses.smooth_l1 import SmoothL1Loss
 from npl.losses.soft_margin import SoftMarginLoss
 from npl.losses.triplet_margin import TripletMarginLoss
@@ -58,11 +62,14 @@ __all__ = [
     "AdaptiveOutput",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BinaryFocalLoss",
     "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CostSensitiveLoss",
     "CrossEntropyLoss",
+    "EntropyLoss",
+    "FocalLoss",
     "GHMCLoss",
     "GHMRLoss",
     "GaussianNLLLoss",
@@ -80,6 +87,7 @@ __all__ = [
     "NLLLoss",
     "PairwiseDistance",
     "PoissonNLLLoss",
+    "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "TripletMarginLoss",

@@ -5,11 +5,14 @@
 
 from npl.losses.binary_cross_entropy import binary_cross_entropy
 from npl.losses.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
+from npl.losses.binary_focal import binary_focal_loss
 from npl.losses.cosine_embedding import cosine_embedding_loss
 from npl.losses.cosine_similarity import cosine_similarity
 from npl.losses.cost_sensitive import cost_sensitive_loss
 from npl.losses.cross_entropy import cross_entropy
 from npl.losses.ctc import ctc_loss
+from npl.losses.entropy import entropy_loss
+from npl.losses.focal import focal_loss
 from npl.losses.gaussian_nll import gaussian_nll_loss
 from npl.losses.ghmc import ghmc_loss
 from npl.losses.ghmr import ghmr_loss
@@ -26,6 +29,7 @@ from npl.losses.multilabel_soft_margin import multilabel_soft_margin_loss
 from npl.losses.nll import nll_loss
 from npl.losses.pairwise_distance import pairwise_distance
 from npl.losses.poisson_nll import poisson_nll_loss
+from npl.losses.sigmoid_focal import sigmoid_focal_loss
 from npl.losses.smooth_l1 import smooth_l1_loss
 from npl.losses.soft_margin import soft_margin_loss
 from npl.losses.triplet_margin import triplet_margin_loss
@@ -34,11 +38,14 @@ from npl.losses.triplet_margin_with_distance import triplet_margin_with_distance
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "binary_focal_loss",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cost_sensitive_loss",
     "cross_entropy",
     "ctc_loss",
+    "entropy_loss",
+    "focal_loss",
     "gaussian_nll_loss",
     "ghmc_loss",
     "ghmr_loss",
@@ -55,6 +62,7 @@ __all__ = [
     "nll_loss",
     "pairwise_distance",
     "poisson_nll_loss",
+    "sigmoid_focal_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
     "triplet_margin_loss",

@@ -24,6 +24,12 @@ from npl.adapters.torch.losses.embedding import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from npl.adapters.torch.losses.focal import (
+    BinaryFocalLoss,
+    EntropyLoss,
+    FocalLoss,
+    SigmoidFocalLoss,
+)
 from npl.adapters.torch.losses.heads import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from npl.adapters.torch.losses.likelihood import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from npl.adapters.torch.losses.margin import (
@@ -41,11 +47,14 @@ __all__ = [
     "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BinaryFocalLoss",
     "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CostSensitiveLoss",
     "CrossEntropyLoss",
+    "EntropyLoss",
+    "FocalLoss",
     "GHMCLoss",
     "GHMRLoss",
     "GaussianNLLLoss",
@@ -63,6 +72,7 @@ __all__ = [
     "NumpyLoss",
     "PairwiseDistance",
     "PoissonNLLLoss",
+    "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "TripletMarginLoss",

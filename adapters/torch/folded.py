@@ -23,10 +23,11 @@ def fold(call: Call, arrays: Arrays) -> Folded | None:
     """
     if not isinstance(call, LossCall) or call.operands < len(call.names):
         return None
-    loss, (x, y, *_) = call.loss, arrays
+    loss, (x, *others) = call.loss, arrays
     if loss.layout == "classes":
         if len(arrays) > 2:
             return None
+        y = others[0] if others else x  # a loss of the input alone has rows alone
         ignored = getattr(loss, "ignore_index", None)
         is_index = y.ndim < x.ndim
         # Integers of the input's shape may be labels of one sample or a distribution, where indices can

@@ -16,6 +16,12 @@ from npl.adapters.torch.losses.embedding import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from npl.adapters.torch.losses.focal import (
+    binary_focal_loss,
+    entropy_loss,
+    focal_loss,
+    sigmoid_focal_loss,
+)
 from npl.adapters.torch.losses.heads import linear_cross_entropy
 from npl.adapters.torch.losses.likelihood import gaussian_nll_loss, kl_div, poisson_nll_loss
 from npl.adapters.torch.losses.margin import (
@@ -32,11 +38,14 @@ from npl.adapters.torch.losses.sequence import ctc_loss
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "binary_focal_loss",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cost_sensitive_loss",
     "cross_entropy",
     "ctc_loss",
+    "entropy_loss",
+    "focal_loss",
     "gaussian_nll_loss",
     "ghmc_loss",
     "ghmr_loss",
@@ -53,6 +62,7 @@ __all__ = [
     "nll_loss",
     "pairwise_distance",
     "poisson_nll_loss",
+    "sigmoid_focal_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
     "triplet_margin_loss",

@@ -4,6 +4,7 @@ from benchmarks.cases import (
     binary,
     classification,
     embedding,
+    focal,
     likelihood,
     margin,
     multi_margin,
@@ -23,6 +24,7 @@ CASES: tuple[Case, ...] = (
     *embedding.CASES,
     *reweighted.CASES,
     *sequence.CASES,
+    *focal.CASES,
 )
 
 __all__ = ["CASES", "HARD_ROWS", "Array", "Case", "Shape"]

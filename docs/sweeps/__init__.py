@@ -7,6 +7,7 @@ from sweeps import (
     binary,
     classification,
     embedding,
+    focal,
     heads,
     likelihood,
     margin,
@@ -28,6 +29,7 @@ SWEEPS: dict[str, Sweep] = {
     **reweighted.SWEEPS,
     **sequence.SWEEPS,
     **heads.SWEEPS,
+    **focal.SWEEPS,
 }
 
 __all__ = ["SWEEPS", "Sweep"]

@@ -8,6 +8,13 @@ be nearly equal, unless the exact result is itself such a difference.
 """
 
 from npl.numerics.angles import Angles, Side, across, angles
+from npl.numerics.entropy import (
+    SoftmaxEntropy,
+    entropy_curvature_diag,
+    entropy_jvp_of_slope,
+    entropy_slope,
+    softmax_entropy,
+)
 from npl.numerics.exact_sums import (
     accurate_dot,
     accurate_sum,
@@ -17,6 +24,19 @@ from npl.numerics.exact_sums import (
     two_sum,
 )
 from npl.numerics.factorial import log_factorial, log_factorial_curvature, log_factorial_slope
+from npl.numerics.focal import (
+    LARGE_EXPONENT,
+    FocalSoftmax,
+    MarginDerivatives,
+    exp_of_multiple,
+    fits_float32,
+    focal_curvature_diag,
+    focal_gradient,
+    focal_hvp,
+    focal_softmax,
+    margin_derivatives,
+    modulating_factor,
+)
 from npl.numerics.forward_backward import (
     Alignments,
     Posterior,
@@ -53,6 +73,7 @@ from npl.numerics.rows import flat, flat_index, no_zero, zero_wins
 from npl.numerics.softmax import (
     LabelledSoftmax,
     ShiftedExp,
+    SplitExp,
     SplitSoftmax,
     centered,
     labelled_probabilities,
@@ -61,21 +82,27 @@ from npl.numerics.softmax import (
     softmax_jvp,
     softmax_nll,
     softmax_residual,
+    split_exp,
     split_softmax,
     sum_of_others,
 )
 
 __all__ = [
+    "LARGE_EXPONENT",
     "Alignments",
     "Angles",
+    "FocalSoftmax",
     "LabelledSoftmax",
     "Layers",
     "LinearNLL",
     "Logistic",
+    "MarginDerivatives",
     "Posterior",
     "RowNorms",
     "ShiftedExp",
     "Side",
+    "SoftmaxEntropy",
+    "SplitExp",
     "SplitSoftmax",
     "accurate_dot",
     "accurate_sum",
@@ -85,9 +112,18 @@ __all__ = [
     "centered",
     "covariance_product",
     "decay_of",
+    "entropy_curvature_diag",
+    "entropy_jvp_of_slope",
+    "entropy_slope",
     "exp_difference",
+    "exp_of_multiple",
+    "fits_float32",
     "flat",
     "flat_index",
+    "focal_curvature_diag",
+    "focal_gradient",
+    "focal_hvp",
+    "focal_softmax",
     "hinge_slope",
     "labelled_probabilities",
     "labelled_residual",
@@ -99,7 +135,9 @@ __all__ = [
     "logistic_losses",
     "logistic_slopes",
     "margin_block_rows",
+    "margin_derivatives",
     "margin_excess",
+    "modulating_factor",
     "no_zero",
     "norm_curvature_diag",
     "norm_jvp_of_slope",
@@ -114,10 +152,12 @@ __all__ = [
     "shifted_difference",
     "shifted_exp",
     "sigmoids",
+    "softmax_entropy",
     "softmax_jvp",
     "softmax_nll",
     "softmax_residual",
     "softplus_minus",
+    "split_exp",
     "split_softmax",
     "sum_of_others",
     "to_classes",

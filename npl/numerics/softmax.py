@@ -118,6 +118,33 @@ def labelled_probabilities(softmax: LabelledSoftmax) -> Array:
     return probabilities
 
 
+class SplitExp(NamedTuple):
+    """`exp(x - max x)` of each row with the sum of all but its largest term."""
+
+    exp: Array  # (n, C)
+    maximum: Array  # (n,)
+    rest: Array  # (n,), the sum without the largest term; NaN in a row that has no softmax
+    at: Array  # where in flat(exp) the largest terms lie
+    finite: bool  # whether every maximum is
+
+
+def split_exp(logits: Array) -> SplitExp:
+    r"""Return $e_c = \exp(x_c - \max_k x_k)$ of each row, and the sum of all but its largest term.
+
+    The largest is 1, so a sum with it would leave small ones without their digits. Error: $(1 +
+    |x_c - \max x|) u$ for each exponential [1]_, a few $u$ more for their sum.
+    """
+    exp, maximum, finite = row = shifted_exp(logits)
+    largest = logits.argmax(-1)
+    at = flat_index(exp, largest)
+    flat_exp = flat(exp)
+    top = flat_exp.take(at)  # 1, or NaN in a row that has no softmax
+    flat_exp[at] = 0
+    rest = _sum_left(logits, largest, row)
+    flat_exp[at] = top
+    return SplitExp(exp, maximum, rest + (top - 1), at, finite)
+
+
 class SplitSoftmax(NamedTuple):
     r"""Softmax, its complement and its negative logarithm, each to full relative accuracy."""
 
@@ -134,19 +161,12 @@ def split_softmax(logits: Array) -> SplitSoftmax:
     non-negative terms; the other complements are $(1 + R - e_c)/(1 + R)$ with $e_c \le (1 + R)/2$.
     Error: a few $u$.
     """
-    exp, maximum, finite = row = shifted_exp(logits)
-    largest = logits.argmax(-1)
-    at = flat_index(exp, largest)
-    flat_exp = flat(exp)
-    top = flat_exp.take(at)  # 1, or NaN in a row that has no softmax
-    flat_exp[at] = 0
-    rest = _sum_left(logits, largest, row)
-    flat_exp[at] = top
-    total = rest + top
+    exp, maximum, rest, at, finite = split_exp(logits)
+    total = rest + flat(exp).take(at)
     nlp = np.subtract(maximum[:, None], logits)
     if not finite:
         nlp[(maximum == np.inf)[:, None] & (logits == np.inf)] = 0  # rather than inf - inf
-    nlp += np.log1p(rest + (top - 1))[:, None]
+    nlp += np.log1p(rest)[:, None]
     complement = np.subtract(total[:, None], exp)
     complement /= total[:, None]
     flat(complement)[at] = rest / total

@@ -6,6 +6,7 @@ from adapter_cases import (
     binary,
     classification,
     embedding,
+    focal,
     heads,
     likelihood,
     margin,
@@ -29,6 +30,7 @@ _ROWS = {
     **reweighted.ROWS,
     **sequence.ROWS,
     **heads.ROWS,
+    **focal.ROWS,
 }
 CASES = [pytest.param(case, id=name, marks=case.marks) for name, case in _ROWS.items()]
 

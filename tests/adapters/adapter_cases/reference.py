@@ -4,6 +4,12 @@ import torch
 import torch.nn.functional as F
 
 from adapter_cases import reweighted
+from benchmarks.torch_focal import (
+    binary_focal_loss,
+    entropy_loss,
+    focal_loss,
+    sigmoid_focal_loss,
+)
 
 
 class _Torch:
@@ -99,6 +105,10 @@ class _Torch:
             return (losses / target_lengths.clamp(min=1)).mean()
         losses = losses[0] if alone else losses
         return losses if reduction == "none" else losses.sum()
+
+
+for _own in (entropy_loss, focal_loss, sigmoid_focal_loss, binary_focal_loss):
+    setattr(_Torch, _own.__name__, staticmethod(_own))
 
 
 def _reduced(losses, reduction):

@@ -10,6 +10,7 @@ from tests.support.cases import (
     binary,
     classification,
     embedding,
+    focal,
     likelihood,
     margin,
     multi_margin,
@@ -27,6 +28,7 @@ CASES: list[Case] = [
     *multi_margin.CASES,
     *embedding.CASES,
     *reweighted.CASES,
+    *focal.CASES,
 ]
 
 EVERY_CASE = pytest.mark.parametrize(

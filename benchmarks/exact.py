@@ -83,6 +83,17 @@ def huber_loss(x: Any, y: Any) -> Any:
     return r * r / 2 if r < 1 else r - mpf(1) / 2
 
 
+def log_cosh_loss(x: Any, y: Any) -> Any:
+    """Return the logarithm of the hyperbolic cosine, of numbers up to 1e15 and down to 1e-60."""
+    r = abs(x - y)
+    return r - mp.log(2) + mp.log1p(mp.exp(-2 * r)) if r > 1 else mp.log(mp.cosh(r))
+
+
+def quantile_loss(x: Any, y: Any) -> Any:
+    """Return the pinball loss of the median."""
+    return abs(x - y) / 2
+
+
 smooth_l1_loss = huber_loss  # with a threshold of 1 they are one
 
 
@@ -248,6 +259,20 @@ def triplet_margin_loss(
         loss = near - _distance(anchor, negative)[0] + 1
         slope = -np.array(direction, object)
         return (loss, slope) if loss > 0 else (mpf(0), 0 * slope)
+
+
+def dice_loss(logits: NDArray[Any], mask: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    """Return the loss of logits of one class against 0 and 1, and its gradient; smoothed by 1e-5."""
+    with mp.workprec(ROW_BITS):
+        # Each distinct logit is worked on once: hard rows hold two.
+        distinct, where = np.unique(logits, return_inverse=True)
+        shares = np.array([1 / (1 + mp.exp(-x)) for x in numbers(distinct)], object)
+        p, s = shares[where.reshape(logits.shape)], mpf(1e-5)
+        size = mp.fsum(p.flat) + int(mask.sum()) + s
+        loss = 1 - (2 * mp.fsum(p[mask == 1]) + s) / size
+        slopes = (1 - loss - 2 * mask.astype(int)) / size
+        bends = np.array([q * (1 - q) for q in shares], object)[where.reshape(logits.shape)]
+        return loss, slopes * bends
 
 
 def entropy_loss(logits: NDArray[Any]) -> tuple[Any, NDArray[Any]]:

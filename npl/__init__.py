@@ -31,6 +31,7 @@ from npl.losses.cosine_similarity import CosineSimilarity
 from npl.losses.cost_sensitive import CostSensitiveLoss
 from npl.losses.cross_entropy import CrossEntropyLoss
 from npl.losses.ctc import CTCLoss
+from npl.losses.dice import DiceLoss
 from npl.losses.entropy import EntropyLoss
 from npl.losses.focal import FocalLoss
 from npl.losses.gaussian_nll import GaussianNLLLoss
@@ -41,6 +42,7 @@ from npl.losses.huber import HuberLoss
 from npl.losses.kl_div import KLDivLoss
 from npl.losses.l1 import L1Loss
 from npl.losses.linear_cross_entropy import LinearCrossEntropyLoss
+from npl.losses.log_cosh import LogCoshLoss
 from npl.losses.margin_ranking import MarginRankingLoss
 from npl.losses.mse import MSELoss
 from npl.losses.multi_margin import MultiMarginLoss
@@ -49,6 +51,7 @@ from npl.losses.multilabel_soft_margin import MultiLabelSoftMarginLoss
 from npl.losses.nll import NLLLoss
 from npl.losses.pairwise_distance import PairwiseDistance
 from npl.losses.poisson_nll import PoissonNLLLoss
+from npl.losses.quantile import QuantileLoss
 from npl.losses.sigmoid_focal import SigmoidFocalLoss
 from npl.losses.smooth_l1 import SmoothL1Loss
 from npl.losses.soft_margin import SoftMarginLoss
@@ -68,6 +71,7 @@ __all__ = [
     "CosineSimilarity",
     "CostSensitiveLoss",
     "CrossEntropyLoss",
+    "DiceLoss",
     "EntropyLoss",
     "FocalLoss",
     "GHMCLoss",
@@ -78,6 +82,7 @@ __all__ = [
     "KLDivLoss",
     "L1Loss",
     "LinearCrossEntropyLoss",
+    "LogCoshLoss",
     "Loss",
     "MSELoss",
     "MarginRankingLoss",
@@ -87,6 +92,7 @@ __all__ = [
     "NLLLoss",
     "PairwiseDistance",
     "PoissonNLLLoss",
+    "QuantileLoss",
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",

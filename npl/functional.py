@@ -11,6 +11,7 @@ from npl.losses.cosine_similarity import cosine_similarity
 from npl.losses.cost_sensitive import cost_sensitive_loss
 from npl.losses.cross_entropy import cross_entropy
 from npl.losses.ctc import ctc_loss
+from npl.losses.dice import dice_loss
 from npl.losses.entropy import entropy_loss
 from npl.losses.focal import focal_loss
 from npl.losses.gaussian_nll import gaussian_nll_loss
@@ -21,6 +22,7 @@ from npl.losses.huber import huber_loss
 from npl.losses.kl_div import kl_div
 from npl.losses.l1 import l1_loss
 from npl.losses.linear_cross_entropy import linear_cross_entropy
+from npl.losses.log_cosh import log_cosh_loss
 from npl.losses.margin_ranking import margin_ranking_loss
 from npl.losses.mse import mse_loss
 from npl.losses.multi_margin import multi_margin_loss
@@ -29,6 +31,7 @@ from npl.losses.multilabel_soft_margin import multilabel_soft_margin_loss
 from npl.losses.nll import nll_loss
 from npl.losses.pairwise_distance import pairwise_distance
 from npl.losses.poisson_nll import poisson_nll_loss
+from npl.losses.quantile import quantile_loss
 from npl.losses.sigmoid_focal import sigmoid_focal_loss
 from npl.losses.smooth_l1 import smooth_l1_loss
 from npl.losses.soft_margin import soft_margin_loss
@@ -44,6 +47,7 @@ __all__ = [
     "cost_sensitive_loss",
     "cross_entropy",
     "ctc_loss",
+    "dice_loss",
     "entropy_loss",
     "focal_loss",
     "gaussian_nll_loss",
@@ -54,6 +58,7 @@ __all__ = [
     "kl_div",
     "l1_loss",
     "linear_cross_entropy",
+    "log_cosh_loss",
     "margin_ranking_loss",
     "mse_loss",
     "multi_margin_loss",
@@ -62,6 +67,7 @@ __all__ = [
     "nll_loss",
     "pairwise_distance",
     "poisson_nll_loss",
+    "quantile_loss",
     "sigmoid_focal_loss",
     "smooth_l1_loss",
     "soft_margin_loss",

@@ -27,6 +27,7 @@ WEIGHTED = {"L1Loss", "MSELoss", "HuberLoss"}
 # Losses whose samples are not rows of their arguments, and the module that tests them instead.
 TESTED_APART: dict[str, str] = {
     "CTCLoss": "losses/test_ctc.py",
+    "DiceLoss": "losses/test_dice.py",
     "LinearCrossEntropyLoss": "losses/test_linear_cross_entropy.py",
     "AdaptiveLogSoftmaxWithLoss": "losses/test_adaptive_log_softmax.py",
     "GHMCLoss": "losses/test_gradient_harmonized.py",

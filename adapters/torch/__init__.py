@@ -39,8 +39,10 @@ from npl.adapters.torch.losses.margin import (
     SoftMarginLoss,
 )
 from npl.adapters.torch.losses.multi_margin import MultiLabelMarginLoss, MultiMarginLoss
+from npl.adapters.torch.losses.overlap import DiceLoss
 from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from npl.adapters.torch.losses.reweighted import CostSensitiveLoss, GHMCLoss, GHMRLoss
+from npl.adapters.torch.losses.robust import LogCoshLoss, QuantileLoss
 from npl.adapters.torch.losses.sequence import CTCLoss
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "CosineSimilarity",
     "CostSensitiveLoss",
     "CrossEntropyLoss",
+    "DiceLoss",
     "EntropyLoss",
     "FocalLoss",
     "GHMCLoss",
@@ -63,6 +66,7 @@ __all__ = [
     "KLDivLoss",
     "L1Loss",
     "LinearCrossEntropyLoss",
+    "LogCoshLoss",
     "MSELoss",
     "MarginRankingLoss",
     "MultiLabelMarginLoss",
@@ -72,6 +76,7 @@ __all__ = [
     "NumpyLoss",
     "PairwiseDistance",
     "PoissonNLLLoss",
+    "QuantileLoss",
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",

@@ -31,8 +31,10 @@ from npl.adapters.torch.losses.margin import (
     soft_margin_loss,
 )
 from npl.adapters.torch.losses.multi_margin import multi_margin_loss, multilabel_margin_loss
+from npl.adapters.torch.losses.overlap import dice_loss
 from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from npl.adapters.torch.losses.reweighted import cost_sensitive_loss, ghmc_loss, ghmr_loss
+from npl.adapters.torch.losses.robust import log_cosh_loss, quantile_loss
 from npl.adapters.torch.losses.sequence import ctc_loss
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "cost_sensitive_loss",
     "cross_entropy",
     "ctc_loss",
+    "dice_loss",
     "entropy_loss",
     "focal_loss",
     "gaussian_nll_loss",
@@ -54,6 +57,7 @@ __all__ = [
     "kl_div",
     "l1_loss",
     "linear_cross_entropy",
+    "log_cosh_loss",
     "margin_ranking_loss",
     "mse_loss",
     "multi_margin_loss",
@@ -62,6 +66,7 @@ __all__ = [
     "nll_loss",
     "pairwise_distance",
     "poisson_nll_loss",
+    "quantile_loss",
     "sigmoid_focal_loss",
     "smooth_l1_loss",
     "soft_margin_loss",

@@ -8,6 +8,7 @@ from benchmarks.cases import (
     likelihood,
     margin,
     multi_margin,
+    overlap,
     regression,
     reweighted,
     sequence,
@@ -24,6 +25,7 @@ CASES: tuple[Case, ...] = (
     *embedding.CASES,
     *reweighted.CASES,
     *sequence.CASES,
+    *overlap.CASES,
     *focal.CASES,
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 import npl
@@ -59,3 +60,8 @@ class Case:
         """Return the inputs with their rows along the first axis."""
         first, *others = arrays
         return np.moveaxis(first, self.sample_axis, 0), *others
+
+
+def reduced(losses: torch.Tensor, reduction: str) -> torch.Tensor:
+    """Return losses reduced as torch's functions do, for those that people write out of its operations."""
+    return {"none": losses.clone, "mean": losses.mean, "sum": losses.sum}[reduction]()

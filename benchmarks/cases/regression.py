@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as torch_functional
 
 import npl
 import npl.functional as F
 from benchmarks import exact
-from benchmarks.cases.case import ELEMENTS_SIZES, HARD_ROWS, Array, Case, Shape
+from benchmarks.cases.case import ELEMENTS_SIZES, HARD_ROWS, Array, Case, Shape, reduced
 
 
 def predictions_and_values(
@@ -24,16 +27,33 @@ def predictions_and_values(
     return predictions, values
 
 
-def _case(name: str, loss: type[npl.Loss]) -> Case:
+def _case(name: str, loss: type[npl.Loss], peer: Callable[..., Any] | None = None) -> Case:
     return Case(
         name,
         loss,
         getattr(F, name),
-        getattr(torch_functional, name),
+        peer or getattr(torch_functional, name),
         ELEMENTS_SIZES,
         predictions_and_values,
         exact.by_differences(getattr(exact, name)),
     )
+
+
+def log_cosh_in_torch(
+    input: torch.Tensor, target: torch.Tensor, reduction: str = "mean"
+) -> torch.Tensor:
+    """Return what people write: a form that does not overflow."""
+    r = input - target
+    losses = r + torch_functional.softplus(-2 * r) - math.log(2)
+    return reduced(losses, reduction)
+
+
+def quantile_in_torch(
+    input: torch.Tensor, target: torch.Tensor, reduction: str = "mean"
+) -> torch.Tensor:
+    """Return what people write, for the median."""
+    r = target - input
+    return reduced(torch.maximum(0.5 * r, -0.5 * r), reduction)
 
 
 CASES: tuple[Case, ...] = (
@@ -41,4 +61,6 @@ CASES: tuple[Case, ...] = (
     _case("mse_loss", npl.MSELoss),
     _case("smooth_l1_loss", npl.SmoothL1Loss),
     _case("huber_loss", npl.HuberLoss),
+    _case("log_cosh_loss", npl.LogCoshLoss, log_cosh_in_torch),
+    _case("quantile_loss", npl.QuantileLoss, quantile_in_torch),
 )

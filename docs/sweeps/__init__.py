@@ -12,6 +12,7 @@ from sweeps import (
     likelihood,
     margin,
     multi_margin,
+    overlap,
     regression,
     reweighted,
     sequence,
@@ -29,6 +30,7 @@ SWEEPS: dict[str, Sweep] = {
     **reweighted.SWEEPS,
     **sequence.SWEEPS,
     **heads.SWEEPS,
+    **overlap.SWEEPS,
     **focal.SWEEPS,
 }
 

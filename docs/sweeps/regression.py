@@ -15,6 +15,18 @@ SWEEPS: dict[str, Sweep] = {
             "beta=0": Curve(elementwise(0), {"beta": 0.0}),
         },
     ),
+    "LogCoshLoss": Sweep(
+        "log_cosh_loss", "the residual", span(-3, 3), {"log-cosh": Curve(elementwise(0))}
+    ),
+    "QuantileLoss": Sweep(
+        "quantile_loss",
+        "the residual",
+        span(-3, 3),
+        {
+            "quantile=0.5": Curve(elementwise(0)),
+            "quantile=0.9": Curve(elementwise(0), {"quantile": 0.9}),
+        },
+    ),
     "HuberLoss": Sweep(
         "huber_loss",
         "the residual",

@@ -29,7 +29,7 @@ class Terms(NamedTuple):
     Attributes
     ----------
     operands : tuple of Operand
-        One per argument of `_bind`, in that order.
+        One per argument of `_bind`, in that order; after them constants that the kernel needs.
     shape : tuple of int
         Of the unreduced losses, as the caller sees them.
     weight : ndarray, optional
@@ -39,6 +39,12 @@ class Terms(NamedTuple):
         What each loss counts for in a mean besides its sample weight; None: 1 each.
     block_rows : int, optional
         How many losses the kernel wants at once; None: as many as fit the caches.
+    row_losses : tuple of int
+        The shape of the losses of one row of the operands: () for one loss, `(C,)` where each class of
+        a sample has its own and all of them depend on the whole row. A kernel returns the losses of
+        its rows end to end, and has a coefficient for each.
+    weighs_samples : bool
+        Whether the loss itself has seen to the sample weights, inside of its losses.
     """
 
     operands: tuple[Operand, ...]
@@ -46,6 +52,8 @@ class Terms(NamedTuple):
     weight: Array | None = None
     counts: Array | None = None
     block_rows: int | None = None
+    row_losses: tuple[int, ...] = ()
+    weighs_samples: bool = False
 
 
 class Loss(ABC):
@@ -193,8 +201,9 @@ class Loss(ABC):
     ) -> Problem:
         """Bind the loss to its arguments; the `Problem` has all passes over them."""
         terms = self._bind(*operands, sample_weight=sample_weight)
-        lead = terms.operands[0].lead
-        weights = sample_weights(self.name, sample_weight, terms.shape, lead)
+        lead = terms.operands[0].lead + terms.row_losses
+        outside = None if terms.weighs_samples else sample_weight
+        weights = sample_weights(self.name, outside, terms.shape, lead)
         if normalizer is None:
             normalizer = self.normalizer
         divide_by = denominator(
@@ -208,4 +217,5 @@ class Loss(ABC):
             denominator=divide_by,
             nothing=0.0 if self.empty == "zero" else float("nan"),
             block_rows=terms.block_rows,
+            row_losses=terms.row_losses,
         )

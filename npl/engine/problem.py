@@ -16,6 +16,7 @@ import numpy as np
 
 from npl.engine import threads
 from npl.engine.arguments import Array, position
+from npl.engine.dtypes import WIDE, compute_dtype, leaves_float32
 from npl.engine.operands import Operand, Shared, Sink
 from npl.engine.threads import Block
 
@@ -36,6 +37,7 @@ class _Part(NamedTuple):
     operands: list[Array]
     weight: Array | None  # (n,) float64, the product of all factors
     removed: Array | None  # (n,) bool, where a factor is 0
+    removed_rows: Array | None  # the same of rows: all of whose losses are removed
 
 
 class Problem:
@@ -50,7 +52,7 @@ class Problem:
     shape : tuple of int
         Of the unreduced losses as the caller sees them; () for one unbatched sample.
     factors : tuple of ndarray
-        Weights, each broadcast to the operands' lead shape; every loss is multiplied by their
+        Weights, each broadcast to the lead shape of the losses; every loss is multiplied by their
         product. A loss with a factor of 0 is removed: whatever its operands hold, none of it
         reaches a result.
     denominator : float, optional
@@ -61,6 +63,8 @@ class Problem:
     block_rows : int, optional
         How many losses are computed at once, for a kernel that knows better than the size of its
         operands' rows.
+    row_losses : tuple of int
+        The shape of one row's losses, which follows the operands' lead shape in that of all losses.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Problem:
         denominator: float | None,
         nothing: float,
         block_rows: int | None = None,
+        row_losses: tuple[int, ...] = (),
     ) -> None:
         self.loss = loss
         self.operands = operands
@@ -80,7 +85,9 @@ class Problem:
         self.denominator = denominator
         self.nothing = nothing
         self.lead = operands[0].lead
-        self.dtype = _compute_dtype(operands)
+        self._row_losses = row_losses
+        self._losses_lead = self.lead + row_losses
+        self.dtype = compute_dtype(operands)
         self._views = [op.arrange(op.array) for op in operands]
         self._bounded = [i for i, op in enumerate(operands) if op.domain is not None]
         self._removes = any(np.count_nonzero(factor) < factor.size for factor in factors)
@@ -157,8 +164,8 @@ class Problem:
 
         def work(block: Block) -> None:
             part = self._load(block)
-            rows = len(part.operands[which])
-            c = self._coefficients(part, cotangent, rows)
+            losses = len(part.operands[which]) * math.prod(self._row_losses)
+            c = self._coefficients(part, cotangent, losses)
             out = sinks[which].open(block, part.operands[which])
             self.loss._hessian_diag(part.operands, c, which, out)
             sinks[which].close(block, out)
@@ -199,17 +206,26 @@ class Problem:
         self.loss._grad(saved, c, out)
 
     def _losses_out(self) -> Array | None:
-        return None if self.denominator is not None else np.zeros(self.lead, self.operands[0].dtype)
+        if self.denominator is not None:
+            return None
+        return np.zeros(self._losses_lead, self.operands[0].dtype)
 
     def _summed(self, cotangent: Any) -> Problem:
         """Return the problem of `sum(cotangent · losses)`.
 
         A cotangent per loss is one more weight: where it is 0, nothing of that loss comes through.
         """
-        factor = np.broadcast_to(cotangent, self.shape).reshape(self.lead)
+        factor = np.broadcast_to(cotangent, self.shape).reshape(self._losses_lead)
         factors = (*self.factors, factor)
         return Problem(
-            self.loss, self.operands, self.shape, factors, 1.0, self.nothing, self._block_rows
+            self.loss,
+            self.operands,
+            self.shape,
+            factors,
+            1.0,
+            self.nothing,
+            self._block_rows,
+            self._row_losses,
         )
 
     def _arrange(self, tangents: Sequence[Array | None]) -> list[Array | None]:
@@ -235,21 +251,24 @@ class Problem:
             op.load(view, block, _INDEX if op.index else self.dtype)
             for op, view in zip(self.operands, self._views, strict=True)
         ]
-        weight = removed = None
+        weight = removed = removed_rows = None
         if self.factors:
             weight = self.factors[0][block].astype(np.float64).reshape(-1)
             for factor in self.factors[1:]:
                 weight *= factor[block].reshape(-1)
         if self._removes:
             removed = np.logical_or.reduce([(f[block] == 0).reshape(-1) for f in self.factors])
+            removed_rows = removed
+            if self._row_losses:
+                removed_rows = removed.reshape(-1, math.prod(self._row_losses)).all(-1)
             for i, op in enumerate(self.operands):
                 if not op.shared:
-                    operands[i] = _replace(operands[i], removed, op.neutral)
+                    operands[i] = _replace(operands[i], removed_rows, op.neutral)
         for i in self._bounded:
             domain = self.operands[i].domain
             if domain is not None and not domain.contains_all(operands[i]):
                 raise _OutsideDomain
-        return _Part(operands, weight, removed)
+        return _Part(operands, weight, removed, removed_rows)
 
     def _load_tangents(
         self, arranged: list[Array | None], block: Block, part: _Part
@@ -260,8 +279,8 @@ class Problem:
                 loaded.append(None)
                 continue
             rows = op.load(tangent, block, self.dtype)
-            if part.removed is not None and not op.shared:
-                rows = _replace(rows, part.removed, 0.0)
+            if part.removed_rows is not None and not op.shared:
+                rows = _replace(rows, part.removed_rows, 0.0)
             loaded.append(rows)
         return loaded
 
@@ -269,12 +288,12 @@ class Problem:
         """Return what each loss of a block is multiplied by: weight · cotangent / denominator."""
         scale = float(cotangent) / (self.denominator or 1.0)
         if part.weight is None:
-            fits = 1 / _WIDE < abs(scale) < _WIDE or scale == 0
+            fits = 1 / WIDE < abs(scale) < WIDE or scale == 0
             return _repeated(scale, rows, self.dtype if fits else _FLOAT64)
         c = part.weight * scale
         if part.removed is not None:
             c[part.removed] = 0.0
-        return c if _leaves_float32(c) else c.astype(self.dtype, copy=False)
+        return c if leaves_float32(c) else c.astype(self.dtype, copy=False)
 
     def _collect(self, block: Block, losses: Array, part: _Part, out: Array | None) -> float:
         """Return the weighted sum of a block's losses, or put them where they belong in `out`."""
@@ -319,8 +338,11 @@ class Problem:
             if op.domain is None:
                 continue
             outside = ~op.domain.contains(view)
-            for factor in self.factors:
-                outside &= (factor != 0).reshape(*factor.shape, *(1,) * op.core)
+            if self.factors:
+                counts = np.logical_and.reduce([factor != 0 for factor in self.factors])
+                if self._row_losses:
+                    counts = counts.reshape(*self.lead, -1).any(-1)
+                outside &= counts.reshape(*self.lead, *(1,) * op.core)
             if outside.any():
                 index = tuple(int(i) for i in np.argwhere(outside)[0])
                 where = position(op.own_index(index))
@@ -335,38 +357,8 @@ class Problem:
 # two or three.
 _ELEMENTWISE_ARRAYS = 4
 _INDEX = np.dtype(np.intp)
-_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_WHOLE_IN_FLOAT32 = 2**24  # all integers up to it are float32 numbers
-_WIDE = 2.0**60
+_FLOAT64 = np.dtype(np.float64)
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
-
-
-def _compute_dtype(operands: tuple[Operand, ...]) -> np.dtype[Any]:
-    """Return the widest operand's dtype, and float32 for float16, for its range and speed.
-
-    Integers at their value ask for float64 only where float32 would round one of them.
-    """
-    dtype = _FLOAT32
-    for op in operands:
-        if op.dtype.kind == "f" and op.dtype.itemsize > dtype.itemsize:
-            dtype = op.dtype
-    if dtype == _FLOAT32 and any(_holds_large_integers(op) for op in operands):
-        return _FLOAT64
-    return dtype
-
-
-def _holds_large_integers(op: Operand) -> bool:
-    array = op.array
-    if op.index or array.dtype.kind not in "iu" or array.itemsize < 4 or not array.size:
-        return False
-    return bool(array.max() > _WHOLE_IN_FLOAT32 or array.min() < -_WHOLE_IN_FLOAT32)
-
-
-def _leaves_float32(c: Array) -> bool:
-    """Whether coefficients are so large or small that float32 might lose what they multiply."""
-    size = np.abs(c)
-    size[size == 0] = 1
-    return bool(size.max(initial=1.0) > _WIDE or size.min(initial=1.0) < 1 / _WIDE)
 
 
 def _repeated(value: float, count: int, dtype: np.dtype[Any]) -> Array:

@@ -77,6 +77,23 @@ def sigmoids(parts: Logistic) -> tuple[Array, Array]:
     )
 
 
+def sigmoid_sides(x: Array) -> tuple[Array, Array]:
+    r"""Return $\sigma(x)$ and $\sigma(-x)$ where nothing else is wanted, each to a few $u$.
+
+    With $a = e^{\min(x, 0)}$ and $b = e^{-\max(x, 0)}$, of which one is 1, they are $\frac{a}{a + b}$ and
+    $\frac{b}{a + b}$.
+    """
+    inside = np.minimum(x, 0, out=scratch_like(x))
+    np.exp(inside, out=inside)
+    outside = np.maximum(x, 0, out=scratch_like(x))
+    np.negative(outside, out=outside)
+    np.exp(outside, out=outside)
+    total = np.add(inside, outside, out=scratch_like(x))
+    inside /= total
+    outside /= total
+    return inside, outside
+
+
 def logistic_losses(parts: Logistic, near: Array) -> Array:
     r"""Return $near \cdot x + \log(1 + z)$, with $0 \cdot \infty = 0$.
 

@@ -211,10 +211,10 @@ def centered(p: Array, v: Array) -> Array:
     which changes nothing exactly and leaves only the small probabilities in the sum. Error: a few
     $u$ of $(1 - p_c) |v_c| + \sum_{k \ne c} p_k |v_k|$.
     """
-    largest = p.argmax(-1)
-    dominant = flat(p).take(flat_index(p, largest)) > 0.5
-    at_largest = flat(v).take(flat_index(v, largest))
-    origin = np.where(dominant, at_largest, 0).astype(v.dtype, copy=False)
+    dominant = np.greater(p, 0.5)
+    origin = (v * dominant).sum(-1)  # of one term, quicker than to look for it
+    if not np.isfinite(np.add.reduce(origin)):
+        origin = np.where(dominant, v, 0).sum(-1)
     relative: Array = np.subtract(v, origin[:, None])
     mean = (p * relative).sum(-1)
     relative -= mean[:, None]
@@ -226,3 +226,26 @@ def softmax_jvp(p: Array, v: Array) -> Array:
     product = centered(p, v)
     product *= p
     return product
+
+
+def softmax_sides(logits: Array) -> tuple[Array, Array]:
+    r"""Return $p$ and $1 - p$ of each row, as `split_softmax`, where the logarithm is not wanted.
+
+    The largest of the exponentials $e_c$ are 1 exactly, which sets them apart without a look-up: with
+    $R$ the sum of the others and $m$ the number of the largest, $1 - p$ is $\frac{R + (m - 1)}{R + m}$ at
+    these and $\frac{(R - e_c) + m}{R + m}$ elsewhere. Error: a few $u$.
+    """
+    exp, _, finite = shifted_exp(logits)
+    is_top = np.equal(exp, 1)
+    others = np.multiply(exp, ~is_top, out=scratch_like(exp))
+    rest = np.add.reduce(others, -1)
+    if not (finite and np.minimum.reduce(rest) > logits.shape[-1] * _TINY[rest.dtype]):
+        parts = split_softmax(logits)  # of nearly certain rows, with due care
+        return parts.p, parts.complement
+    ties = np.add.reduce(is_top, -1, dtype=rest.dtype)
+    complement = np.subtract(rest[:, None], others, out=others)
+    complement += np.subtract(ties[:, None], is_top, out=scratch_like(exp))
+    total = rest + ties
+    complement /= total[:, None]
+    exp /= total[:, None]
+    return exp, complement

@@ -11,6 +11,7 @@ from adapter_cases import (
     likelihood,
     margin,
     multi_margin,
+    overlap,
     regression,
     reweighted,
     sequence,
@@ -30,6 +31,7 @@ _ROWS = {
     **reweighted.ROWS,
     **sequence.ROWS,
     **heads.ROWS,
+    **overlap.ROWS,
     **focal.ROWS,
 }
 CASES = [pytest.param(case, id=name, marks=case.marks) for name, case in _ROWS.items()]

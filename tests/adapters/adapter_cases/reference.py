@@ -13,7 +13,7 @@ from benchmarks.torch_focal import (
 
 
 class _Torch:
-    """The functions of torch, with the derivatives that they have not, by its autograd.
+    """The functions of torch, with the derivatives that they have not, by its autograd, and those it lacks.
 
     Those are the gradient of pos_weight, of a target of the soft margin, of the factorial of a count,
     second derivatives of the hinges over classes, and those of CTC.
@@ -37,6 +37,47 @@ class _Torch:
         losses = pos_weight * target * F.softplus(-input) + (1 - target) * F.softplus(input)
         losses = losses if weight is None else losses * weight
         return _reduced(losses, reduction)
+
+    @staticmethod
+    def log_cosh_loss(input, target, reduction="mean"):
+        return _reduced((input - target).cosh().log(), reduction)
+
+    @staticmethod
+    def quantile_loss(input, target, quantile=0.5, reduction="mean"):
+        too_low = target - input
+        return _reduced(torch.maximum(quantile * too_low, (quantile - 1) * too_low), reduction)
+
+    @staticmethod
+    def dice_loss(
+        input,
+        target,
+        weight=None,
+        ignore_index=-100,
+        reduction="mean",
+        *,
+        activation="none",
+        smooth=1e-5,
+        squared=False,
+        jaccard=False,
+        batch=False,
+    ):
+        p = {"none": input, "sigmoid": input.sigmoid(), "softmax": input.softmax(1)}[activation]
+        counts = (target != ignore_index).to(p.dtype)
+        if target.ndim < input.ndim:
+            classes = torch.arange(input.shape[1]).reshape(-1, *[1] * (input.ndim - 2))
+            target, counts = (target[:, None] == classes).to(p.dtype), counts[:, None]
+        places = [*([0] if batch else []), *range(2, input.ndim)]
+        shared = (counts * p * target).sum(places)
+        both = (counts * (p * p + target * target if squared else p + target)).sum(places)
+        if jaccard:
+            losses = 1 - (shared + smooth) / (both - shared + smooth)
+        else:
+            losses = 1 - (2 * shared + smooth) / (both + smooth)
+        if weight is None:
+            return _reduced(losses, reduction)
+        own = weight.expand(losses.shape)
+        mean = (losses * own).sum() / own.sum()
+        return mean if reduction == "mean" else _reduced(losses * own, reduction)
 
     @staticmethod
     def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, reduction="mean"):

@@ -25,5 +25,8 @@ ROWS = {
     "smooth-l1-beta": _case("smooth_l1_loss", 3, 4, beta=0.4),
     "smooth-l1-beta-zero": _case("smooth_l1_loss", 5, beta=0.0),
     "huber": _case("huber_loss", 3, 4),
+    "log-cosh": _case("log_cosh_loss", 3, 4),
+    "quantile": _case("quantile_loss", 3, 4),
+    "quantile-high": _case("quantile_loss", 5, quantile=0.9),
     "huber-delta-weighted": _case("huber_loss", 3, 4, weighted=True, delta=0.7),
 }

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as torch_functional
-from mpmath import mpf
+from mpmath import mp, mpf
 
 import npl
 import npl.functional as F
@@ -50,6 +51,37 @@ def _smooth_l1(options: Mapping[str, Any], x: Any, y: Any) -> Any:
     return r**2 / (2 * beta) if r < beta else r - beta / 2
 
 
+def _log_cosh(options: Mapping[str, Any], x: Any, y: Any) -> Any:
+    r = abs(x - y)
+    # Either has all its digits where the other has not, even of 500.
+    if r < 1:
+        return mp.log1p(2 * mp.sinh(r / 2) ** 2)
+    return r + mp.log1p(mp.exp(-2 * r)) - mp.log(2)
+
+
+def _quantile(options: Mapping[str, Any], x: Any, y: Any) -> Any:
+    q = mpf(float(options.get("quantile", 0.5)))
+    return max(q * (y - x), (q - 1) * (y - x))
+
+
+def _extreme_distances(dtype: type) -> tuple[Array, ...]:
+    """Where an exponential would multiply the rounding error of the difference, and small residuals."""
+    x, y = _extreme_predictions(dtype)
+    more = [1e-4, -1e-3, 0.6, 1, -30, 33, 100, -45, 300]
+    beside = [1e-9, 1e-9, 0.1, 0.3, 1.1, 0.3, -0.1, 1e-3, 1e-3]
+    return np.append(x, more).astype(dtype), np.append(y, beside).astype(dtype)
+
+
+def _torch_log_cosh(input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return (input - target).cosh().log()
+
+
+def _torch_quantile(
+    input: torch.Tensor, target: torch.Tensor, quantile: float = 0.5
+) -> torch.Tensor:
+    return torch.maximum(quantile * (target - input), (quantile - 1) * (target - input))
+
+
 def _sum_of_weights(options: Mapping[str, Any], x: Array, *_: Array) -> float:
     return len(x) * float(options["weight"])
 
@@ -75,6 +107,18 @@ def _case(name: str, oracle: Any, weighted_mean: bool = False, **options: Any) -
     )
 
 
+def _case_beyond_torch(name: str, loss: type[npl.Loss], function: Any, **more: Any) -> Case:
+    return Case(
+        name,
+        loss,
+        function,
+        sample=_predictions,
+        extremes=_extreme_distances,
+        differentiable=(0, 1),
+        **more,
+    )
+
+
 CASES = [
     _case("l1-plain", _l1),
     _case("l1-weight", _l1, weighted_mean=True, weight=2.5),
@@ -88,4 +132,22 @@ CASES = [
     _case("huber-delta-weight", _huber, delta=2.5, weight=1.75),
     _case("huber-delta-huge", _huber, delta=1e50),
     _case("huber-delta-tiny", _huber, delta=1e-42),
+    _case_beyond_torch(
+        "log_cosh", npl.LogCoshLoss, F.log_cosh_loss, torch=_torch_log_cosh, oracle=_log_cosh
+    ),
+    *[
+        _case_beyond_torch(
+            f"quantile-{name}",
+            npl.QuantileLoss,
+            F.quantile_loss,
+            torch=_torch_quantile,
+            oracle=_quantile,
+            options=options,
+        )
+        for name, options in (
+            ("median", {}),
+            ("high", {"quantile": 0.9}),
+            ("low", {"quantile": 0.001}),
+        )
+    ],
 ]

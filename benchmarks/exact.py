@@ -16,7 +16,7 @@ STEP = mpf(2) ** -250  # relative; a central difference is exact to its square
 
 def numbers(values: NDArray[Any]) -> list[Any]:
     """Return the elements of an array, exactly."""
-    return [mpf(float(value)) for value in values]
+    return [value if isinstance(value, mpf) else mpf(float(value)) for value in values]
 
 
 def by_differences(loss: Callable[..., Any]) -> Callable[..., tuple[Any, NDArray[Any]]]:

@@ -12,7 +12,7 @@ import npl
 from npl.engine import Loss
 from npl.engine.elementwise import Argument, ElementwiseLoss
 from npl.engine.loss import Terms
-from npl.engine.operands import Operand, Shared
+from npl.engine.operands import AsItLies, Operand, Shared
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -204,3 +204,46 @@ def test_integers_are_taken_at_their_value() -> None:
     losses = npl.MSELoss(reduction="none")(x, np.array([2**24 + 1]))
     assert losses.dtype == np.float32
     assert losses == 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SquaresOverTime(_Options):
+    """Of samples that lie along the second axis."""
+
+    def __call__(self, x: Any, *, sample_weight: Any = None) -> Any:
+        return self._evaluate((x,), sample_weight, None)
+
+    def _bind(self, x: Any, *, sample_weight: Any) -> Terms:
+        lead = x.shape[1:2]
+        return Terms((AsItLies("x", x, lead, (0, 2)),), lead, block_rows=3)
+
+    def losses_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        return shapes[0][1:2]
+
+    def _forward(self, x: Any) -> Any:
+        return np.square(x).sum((1, 2)), x
+
+    def _grad(self, saved: Any, c: Any, out: Any) -> None:
+        np.multiply(saved, 2 * c[:, None, None], out=out[0], casting="same_kind")
+
+    def _hvp(self, saved: Any, c: Any, v: Any, out: Any) -> None:
+        self._grad(v[0], c, out)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f8"])
+def test_rows_as_they_lie(dtype: Any) -> None:
+    whole = np.arange(2 * 5 * 16 * 3).reshape(10, 16, 3).astype(dtype) / 512
+    for x in (whole[:5], whole[::2], whole[4::-1, ::-1], np.asfortranarray(whole)):
+        before = x.copy()
+        gradient = npl.grad(SquaresOverTime())(x)
+        np.testing.assert_array_equal(gradient, 2 * x)
+        (product,) = npl.hvp(SquaresOverTime(), (x,), (x,))
+        np.testing.assert_array_equal(product, gradient)
+        assert gradient.dtype == np.dtype(dtype).newbyteorder("=")
+        weight = np.arange(16) % 3
+        x[:, weight == 0] = np.nan
+        weighted = npl.grad(SquaresOverTime())(x, sample_weight=weight)
+        np.testing.assert_array_equal(
+            weighted, np.where(weight[:, None], 2 * before, 0) * weight[:, None]
+        )
+        x[...] = before

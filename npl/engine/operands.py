@@ -51,6 +51,8 @@ class _WriteSink:
         part = self._arranged[block]
         if like.dtype == part.dtype and part.flags.c_contiguous and like.flags.c_contiguous:
             return part.reshape(like.shape)
+        if like.dtype == part.dtype and like.shape == part.shape and like.strides == part.strides:
+            return part
         return scratch_like(like)
 
     def close(self, block: Block, gradient: Array) -> None:
@@ -329,6 +331,14 @@ class Table(Shared):
     def sink(self, *, will_be_written: bool) -> Sink:
         """Return a place where the blocks' gradients are added up."""
         return _TotalSink(self, np.float64)
+
+
+class AsItLies(Operand):
+    """Rows that a kernel gets as they lie in the caller's array, of any strides, not as a copy."""
+
+    def load(self, view: Array, block: Block, dtype: np.dtype[np.generic]) -> Array:
+        """Return a view of a block, unless the dtype is another one."""
+        return view[block].astype(dtype, copy=False)
 
 
 class Picked(Operand):

@@ -7,6 +7,7 @@ ns an element).
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -50,17 +51,31 @@ class BlockScope:
 def scratch_like(array: Array) -> Array:
     """Return an uninitialised array of the shape, dtype and layout of a contiguous one.
 
-    Valid until the end of the block; outside of a pass it is an ordinary new array.
+    Valid until the end of the block; outside of a pass it is an ordinary new array, as for one that
+    lies otherwise.
     """
-    if array.nbytes < _WORTHWHILE_BYTES or not _arena.depth:
+    if array.nbytes < _WORTHWHILE_BYTES or not _arena.depth or not array.flags.forc:
         return np.empty_like(array)
-    index = _arena.used
-    _arena.used += 1
-    if index == len(_arena.buffers):
-        _arena.buffers.append(np.empty(array.nbytes, np.uint8))
-    elif _arena.buffers[index].nbytes < array.nbytes:
-        _arena.buffers[index] = np.empty(array.nbytes, np.uint8)
-    flat = _arena.buffers[index][: array.nbytes].view(array.dtype)
+    flat = _memory(array.nbytes).view(array.dtype)
     if array.flags.c_contiguous:
         return flat.reshape(array.shape)
     return flat.reshape(array.shape[::-1]).T
+
+
+def scratch(*shape: int) -> Array:
+    """Return an uninitialised array of float64, as `scratch_like` one of its shape."""
+    size = 8 * math.prod(shape)
+    if size < _WORTHWHILE_BYTES or not _arena.depth:
+        return np.empty(shape)
+    return _memory(size).view(np.float64).reshape(shape)
+
+
+def _memory(size: int) -> Array:
+    """Return the next buffer's first bytes."""
+    index = _arena.used
+    _arena.used += 1
+    if index == len(_arena.buffers):
+        _arena.buffers.append(np.empty(size, np.uint8))
+    elif _arena.buffers[index].nbytes < size:
+        _arena.buffers[index] = np.empty(size, np.uint8)
+    return _arena.buffers[index][:size]

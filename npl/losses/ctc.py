@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ from npl import numerics
 from npl.engine import Loss
 from npl.engine.arguments import Array, Empty, Reduction, boolean, floats, integer
 from npl.engine.loss import Terms
-from npl.engine.operands import Operand
+from npl.engine.operands import AsItLies, Operand
 from npl.engine.reduction import sample_weights
 from npl.engine.sequences import lengths, padded_labels
 
@@ -21,7 +21,16 @@ __all__ = ["CTCLoss", "ctc_loss"]
 
 # Bytes of one array over times and states in a block. The steps in time run in Python, so a block
 # holds many samples.
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 24
+
+
+class _Saved(NamedTuple):
+    """A block's alignments."""
+
+    scaled: numerics.ScaledAlignments  # of all samples
+    others: Array  # the samples for which these are not good enough
+    exact: numerics.Alignments | None  # of the others, where there are any
+    undefined: Array  # (n,) bool: where a log-probability is NaN
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +77,15 @@ class CTCLoss(Loss):
     `zero_infinity`, and the gradient zero. A log-probability of $-\infty$ beside possible ones has the
     gradient 0. An empty target has the one alignment of blanks.
 
-    **Accuracy.** Weights are relative to the best alignment, none is lost that counts, and terms of
-    one sign are added, in float64: the error of a gradient is that of $\sqrt{T}$ roundings, in float64
-    some 8 eps of each element at $T = 200$ and at times twice that, however small the element. The loss
-    is the difference of the best alignment's and the logarithm of the sum of the others relative to it,
-    and its error relative to the larger of these. Covariances are sums of deviations from the mean at
-    each time step, and that of a class which outweighs all others is had from theirs: the error of a
-    Hessian-vector product is relative to the absolute sum of its terms, also where one alignment is
-    all but certain.
+    **Accuracy.** Terms of one sign are added, in float64: the error of a gradient is that of $\sqrt{T}$
+    roundings, in float64 some 8 eps of each element at $T = 200$ and at times twice that, however small
+    the element. Probabilities are added up as they are, scaled by powers of two, and of each sample a
+    bound says whether underflow has cost any of it a digit. Where it might have, weights are taken
+    relative to the best alignment instead, and so they are where the loss is so near to 0 that it has to
+    be the difference of that alignment's and the logarithm of the sum of the others; then its error is
+    relative to the larger of these. Covariances are sums of deviations from the mean at each time step,
+    and that of a class which outweighs all others is had from theirs: the error of a Hessian-vector
+    product is relative to the absolute sum of its terms, also where one alignment is all but certain.
 
     References
     ----------
@@ -178,7 +188,7 @@ class CTCLoss(Loss):
         states = times * (2 * labels.shape[1] + 1) * 8
         return Terms(
             (
-                Operand("log_probs", scores, lead, (0, scores.ndim - 1)),
+                AsItLies("log_probs", scores, lead, (0, scores.ndim - 1)),
                 Operand("targets", labels, lead, (1,), index=True),
                 Operand("input_lengths", own.values, lead, index=True),
                 Operand("target_lengths", wanted.values, lead, index=True),
@@ -191,37 +201,58 @@ class CTCLoss(Loss):
     def _forward(
         self, log_probs: Array, labels: Array, input_lengths: Array, target_lengths: Array
     ) -> tuple[Array, Any]:
-        losses, alignments = numerics.align(
+        losses, sure, scaled = numerics.scaled_align(
             log_probs, labels, input_lengths, target_lengths, self.blank
         )
+        (others,) = np.nonzero(~sure)
+        exact = None
+        if others.size:
+            losses[others], exact = numerics.align(
+                log_probs[others],
+                labels[others],
+                input_lengths[others],
+                target_lengths[others],
+                self.blank,
+            )
+        saved = _Saved(scaled, others, exact, np.isnan(losses))
         if self.zero_infinity:
             losses[losses == np.inf] = 0
-        return losses.astype(log_probs.dtype, copy=False), alignments
+        return losses.astype(log_probs.dtype, copy=False), saved
 
-    def _grad(self, saved: Any, c: Array, out: Sequence[Array | None]) -> None:
-        if out[0] is not None:
-            occupancy = numerics.posterior(saved).occupancy
-            numerics.to_classes(saved, occupancy, out[0], -c)
+    def _grad(self, saved: _Saved, c: Array, out: Sequence[Array | None]) -> None:
+        if out[0] is None:
+            return
+        numerics.scaled_to_classes(saved.scaled, out[0], -c)
+        if saved.exact is not None:
+            occupancy = numerics.posterior(saved.exact).occupancy
+            own = np.empty((len(saved.others), *out[0].shape[1:]), out[0].dtype)
+            numerics.to_classes(saved.exact, occupancy, own, -c[saved.others])
+            out[0][saved.others] = own
+        out[0][saved.undefined] = np.nan
 
     def _hvp(
-        self, saved: Any, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
+        self, saved: _Saved, c: Array, v: Sequence[Array | None], out: Sequence[Array | None]
     ) -> None:
         if out[0] is None:
             return
         if v[0] is None:
             out[0].fill(0)
             return
-        along = numerics.on_states(v[0], saved.labels, self.blank)
-        chain = numerics.posterior(saved)
-        product = numerics.covariance_product(saved, chain, along)
-        numerics.to_classes(saved, product, out[0], -c, chain)
+        numerics.scaled_covariance(saved.scaled, v[0], out[0], -c)
+        if saved.exact is not None:
+            along = numerics.on_states(v[0][saved.others], saved.exact.labels, self.blank)
+            chain = numerics.posterior(saved.exact)
+            product = numerics.covariance_product(saved.exact, chain, along)
+            own = np.empty((len(saved.others), *out[0].shape[1:]), out[0].dtype)
+            numerics.to_classes(saved.exact, product, own, -c[saved.others], chain)
+            out[0][saved.others] = own
+        out[0][saved.undefined] = np.nan
 
     def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
         # Minus the variance of an indicator: occupancy times that of all other classes.
         _, saved = self._forward(*operands)
         occupancy = np.empty(out.shape)
-        chain = numerics.posterior(saved)
-        numerics.to_classes(saved, chain.occupancy, occupancy, np.ones(len(out)))
+        self._grad(saved, -np.ones(len(out)), [occupancy])
         rows = occupancy.reshape(-1, out.shape[-1])
         variance = (rows * numerics.sum_of_others(rows)).reshape(out.shape)
         np.multiply(variance, -c[:, None, None], out=out)

@@ -80,6 +80,8 @@ from npl.numerics.overlap import (
     overlap_slope,
 )
 from npl.numerics.rows import flat, flat_index, no_zero, zero_wins
+from npl.numerics.scaled_alignments import ScaledAlignments, scaled_align, scaled_to_classes
+from npl.numerics.scaled_covariance import scaled_covariance
 from npl.numerics.softmax import (
     LabelledSoftmax,
     ShiftedExp,
@@ -111,6 +113,7 @@ __all__ = [
     "Overlap",
     "Posterior",
     "RowNorms",
+    "ScaledAlignments",
     "Shares",
     "ShiftedExp",
     "Side",
@@ -167,6 +170,9 @@ __all__ = [
     "project_out",
     "rounded_off",
     "row_norms",
+    "scaled_align",
+    "scaled_covariance",
+    "scaled_to_classes",
     "shifted_difference",
     "shifted_exp",
     "sigmoid_sides",

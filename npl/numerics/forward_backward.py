@@ -23,12 +23,13 @@ from typing import NamedTuple
 import numpy as np
 
 from npl.engine.scratch import scratch_like
+from npl.numerics.best_alignment import best_alignment, best_completions, rows_that_end
 from npl.numerics.exact_sums import exp_difference, rounded_off
 from npl.numerics.rows import Array
 
 # A sum over alignments grows at most threefold a step, and is looked at every so many steps.
 _CHECK_EVERY = 64
-_TIMES_AT_ONCE = 16  # so that the temporaries of exponentials stay in cache
+_AT_ONCE = 1 << 15  # elements, so that the temporaries of exponentials stay in cache
 _LARGE, _CLAMP = 2.0**256, 2.0**900
 
 
@@ -76,16 +77,18 @@ def align(
     after_end = np.arange(times)[:, None] > last
     if after_end.any():
         scores[after_end] = -np.inf  # whatever the padding holds
+    undefined = ~(scores < np.inf).all((0, 2))
+    scores[:, undefined] = -np.inf
     at = np.arange(states)
     ends = (at == 2 * label_lengths[:, None]) | (at == 2 * label_lengths[:, None] - 1)
     # 0 where two states may be taken at once, or else -inf.
     skips = np.full((rows, states), -np.inf)
     skips[:, 3::2][(labels[:, 1:] != labels[:, :-1]) & (labels[:, 1:] != blank)] = 0
 
-    with_rest, rest = _best_completions(scores, ends, skips, last)
+    with_rest, rest = best_completions(scores, ends, skips, last)
     outset = with_rest[0, :, :2].max(-1)
     steps = _step_weights(scores, with_rest, rest, skips)
-    best = _best_alignment(with_rest, rest, outset, last)
+    best = best_alignment(with_rest, rest, outset, last)
 
     row = np.arange(rows)
     on_best = [
@@ -122,6 +125,7 @@ def align(
     losses = -outset - shared
     losses[outset == -np.inf] = np.inf
     losses[(input_lengths == 0) & (label_lengths == 0)] = 0
+    losses[undefined] = np.nan
     np.put_along_axis(
         prefixes,
         best[:, :, None],
@@ -212,18 +216,17 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
     v = v - np.take_along_axis(v, balance.top[:, :, None], 2)
     v[chain.occupancy == 0] = 0
     v -= (chain.occupancy * v).sum(-1, keepdims=True)
+    undefined = ~np.isfinite(v).all((0, 2))
+    v[:, undefined] = 0  # 0 times infinity would reach other samples
 
     reachable = np.where(prefixes == 0, 1, prefixes)
     before = v.copy()
-    padded = np.zeros((rows, states + 2))
-    own = padded[:, 2:]
-    sums, product = np.empty((rows, states)), np.empty((rows, states))
+    weighted = _Entering(rows * states)
+    sums = np.empty((rows, states))
     for t in range(1, times):
-        np.multiply(prefixes[t - 1], before[t - 1], out=own)
-        np.multiply(steps[0][t], own, out=sums)
-        for by in (1, 2):
-            np.multiply(steps[by][t], padded[:, 2 - by : -by], out=product)
-            sums += product
+        np.multiply(prefixes[t - 1].reshape(-1), before[t - 1].reshape(-1), out=weighted.values)
+        sums.fill(0)
+        weighted.add_into(sums.reshape(-1), *[step[t].reshape(-1) for step in steps])
         sums /= reachable[t]
         before[t] += sums
         balance.restore(t, before[t])
@@ -231,15 +234,16 @@ def covariance_product(alignments: Alignments, chain: Posterior, v: Array) -> Ar
     going = np.where(chain.suffixes == 0, 1, chain.suffixes)
     after = scratch_like(v)
     after.fill(0)
-    gain = np.empty((rows, states))
+    gain, leaving = np.empty((rows, states)), _Leaving(rows * states)
     for t in range(times - 1, 0, -1):
         np.add(after[t], v[t], out=gain)
         gain *= chain.suffixes[t]
-        _gather_next(steps, t, gain, after[t - 1], product)
+        leaving.sum_into(after[t - 1], gain, [step[t] for step in steps])
         after[t - 1] /= going[t - 1]
         balance.restore(t - 1, after[t - 1])
     before += after
     before *= chain.occupancy
+    before[:, undefined] = np.nan
     return before
 
 
@@ -264,38 +268,18 @@ class _Balance:
         deviations[rows, states] = -theirs[rows]
 
 
-def _best_completions(scores: Array, ends: Array, skips: Array, last: Array) -> tuple[Array, Array]:
-    """Return the best log-weight from each state on, with the state's own score and without."""
-    times, rows, states = scores.shape
-    ended = np.where(ends, 0.0, -np.inf)
-    rest, with_rest = scratch_like(scores), scratch_like(scores)
-    over = np.empty((rows, states))
-    ending = {int(t): np.nonzero(last == t)[0] for t in np.unique(last)}
-    following = np.full((rows, states), -np.inf)
-    for t in range(times - 1, -1, -1):
-        now = rest[t]
-        now[...] = following
-        np.maximum(now[:, :-1], following[:, 1:], out=now[:, :-1])
-        if states > 2:
-            np.add(following, skips, out=over)
-            np.maximum(now[:, :-2], over[:, 2:], out=now[:, :-2])
-        if t in ending:
-            now[ending[t]] = ended[ending[t]]
-        following = np.add(scores[t], now, out=with_rest[t])
-    return with_rest, rest
-
-
 def _step_weights(
     scores: Array, with_rest: Array, rest: Array, skips: Array
 ) -> tuple[Array, Array, Array]:
     """Return the weights of entering a state by 0, 1 and 2 states; none at the first time step."""
-    times, _, states = rest.shape
-    steps = (scratch_like(rest), scratch_like(rest), scratch_like(rest))
+    times, _, states = scores.shape
+    steps = (scratch_like(scores), scratch_like(scores), scratch_like(scores))
     for by, step in enumerate(steps):
         step[0] = 0
         step[:, :, :by] = 0
-    for start in range(1, times, _TIMES_AT_ONCE):
-        now = slice(start, min(start + _TIMES_AT_ONCE, times))
+    at_once = max(1, _AT_ONCE // scores[0].size)
+    for start in range(1, times, at_once):
+        now = slice(start, min(start + at_once, times))
         before = rest[now.start - 1 : now.stop - 1]
         before = np.where(before == -np.inf, 0, before)
         lost = rounded_off(scores[now], rest[now], with_rest[now])
@@ -308,23 +292,6 @@ def _step_weights(
     return steps
 
 
-def _best_alignment(with_rest: Array, rest: Array, outset: Array, last: Array) -> Array:
-    """Return the states (T, n) of an alignment of the largest weight."""
-    times, rows, states = rest.shape
-    # By how many states each one goes on: the first step that keeps to the best completion.
-    leaves = with_rest[1:] != rest[:-1]
-    hop = leaves.astype(np.int64)
-    hop[:, :, :-1] += leaves[:, :, :-1] & (with_rest[1:, :, 1:] != rest[:-1, :, :-1])
-    hop[np.arange(times - 1)[:, None] >= last] = 0
-    hop = hop.reshape(times - 1, rows * states)
-    starts = np.arange(0, rows * states, states)
-    best = np.empty((times, rows), np.int64)
-    best[0] = with_rest[0, :, 0] != outset
-    for t in range(times - 1):
-        np.minimum(best[t] + hop[t].take(starts + best[t]), states - 1, out=best[t + 1])
-    return best
-
-
 def _fill_forward(prefixes: Array, steps: tuple[Array, Array, Array], alone: Array) -> Array:
     """Add up the ways into each state, in place; return by how many powers of two they were scaled.
 
@@ -333,11 +300,13 @@ def _fill_forward(prefixes: Array, steps: tuple[Array, Array, Array], alone: Arr
     """
     times, rows, states = prefixes.shape
     halvings = np.zeros(rows)
-    product = np.empty((rows, states))
-    for t in range(1, times):
-        before, now = prefixes[t - 1], prefixes[t]
+    before = _Entering(rows * states)
+    before.values[...] = prefixes[0].reshape(-1)
+    weights = [step.reshape(times, -1)[1:] for step in steps]
+    at_each = zip(prefixes.reshape(times, -1)[1:], *weights, strict=True)
+    for t, (now, *into) in enumerate(at_each, 1):
         if t % _CHECK_EVERY == 0:
-            largest = before.max(-1)
+            largest = prefixes[t - 1].max(-1)
             large = largest > _LARGE
             if large.any():
                 power = np.where(large, np.frexp(largest)[1], 0)
@@ -347,24 +316,42 @@ def _fill_forward(prefixes: Array, steps: tuple[Array, Array, Array], alone: Arr
                 alone[t:] *= factor
                 for step in steps:
                     step[t] *= factor[:, None]
-        np.multiply(steps[0][t], before, out=product)
-        now += product
-        np.multiply(steps[1][t, :, 1:], before[:, :-1], out=product[:, 1:])
-        now[:, 1:] += product[:, 1:]
-        np.multiply(steps[2][t, :, 2:], before[:, :-2], out=product[:, 2:])
-        now[:, 2:] += product[:, 2:]
+        before.add_into(now, *into)
+        before.values[...] = now
     return halvings
+
+
+class _Entering:
+    """Values per state, the samples' end to end, and views of those one and two before.
+
+    At a sample's first states these are other samples', but the weights to enter from there are 0.
+    """
+
+    def __init__(self, size: int) -> None:
+        padded = np.zeros(size + 2)
+        self.values, self._one, self._two = padded[2:], padded[1:-1], padded[:-2]
+        self._product = np.empty(size)
+
+    def add_into(self, sums: Array, stay: Array, one: Array, two: Array) -> None:
+        """Add to `sums` the values that enter each state, with the weights of the three steps."""
+        product = self._product
+        np.multiply(stay, self.values, out=product)
+        np.add(sums, product, out=sums)
+        np.multiply(one, self._one, out=product)
+        np.add(sums, product, out=sums)
+        np.multiply(two, self._two, out=product)
+        np.add(sums, product, out=sums)
 
 
 def _fill_backward(suffixes: Array, alignments: Alignments) -> None:
     """Add up the ways on from each state, in place."""
     last, steps = alignments.last, alignments.steps
-    ending = {int(t): np.nonzero(last == t)[0] for t in np.unique(last)}
-    times = len(suffixes)
-    product = np.empty(suffixes.shape[1:])
+    ending = rows_that_end(last)
+    times, rows, states = suffixes.shape
+    leaving = _Leaving(rows * states)
     for t in range(times - 1, -1, -1):
         if t < times - 1:
-            _gather_next(steps, t + 1, suffixes[t + 1], suffixes[t], product)
+            leaving.sum_into(suffixes[t], suffixes[t + 1], [step[t + 1] for step in steps])
         if t in ending:
             suffixes[t, ending[t]] = alignments.ends[ending[t]]
         if t % _CHECK_EVERY == 0:
@@ -372,12 +359,20 @@ def _fill_backward(suffixes: Array, alignments: Alignments) -> None:
             np.minimum(suffixes[t], _CLAMP, out=suffixes[t])
 
 
-def _gather_next(
-    steps: tuple[Array, Array, Array], t: int, values: Array, out: Array, product: Array
-) -> None:
-    """Write into `out`, per state, the sum of `values` at the states after it, weighted by the steps."""
-    np.multiply(steps[0][t], values, out=out)
-    for by in (1, 2):
-        reach = values.shape[1] - by
-        np.multiply(steps[by][t, :, by:], values[:, by:], out=product[:, :reach])
-        out[:, :reach] += product[:, :reach]
+class _Leaving:
+    """The sums over what follows each state, the samples' states end to end as in `_Entering`."""
+
+    def __init__(self, size: int) -> None:
+        padded = np.zeros(size + 2)
+        self._product, self._one, self._two = padded[:-2], padded[1:-1], padded[2:]
+
+    def sum_into(self, sums: Array, values: Array, weights: list[Array]) -> None:
+        """Write into `sums` the values at the states after each one, with the weights of the steps."""
+        sums, values = sums.reshape(-1), values.reshape(-1)
+        stay, one, two = [weight.reshape(-1) for weight in weights]
+        product = self._product
+        np.multiply(stay, values, out=sums)
+        np.multiply(one, values, out=product)
+        np.add(sums, self._one, out=sums)
+        np.multiply(two, values, out=product)
+        np.add(sums, self._two, out=sums)

@@ -7,48 +7,16 @@ from __future__ import annotations
 
 import copy
 import pickle
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
-from mpmath import mp, mpf
 
 import npl
 import npl.functional as F
-from benchmarks import exact
-from tests.support.alignments import DIGITS, ExactSample, exact_sample
-from tests.support.exact import relative_error
+from tests.support.alignments import exact_sample, hvp, log_probs_of
 
-EPS = 16  # the bound, in eps
 DTYPES = [np.float32, np.float64]
-T, C = 5, 3
-# Labels of the samples whose alignments are all gone through, and the blank.
-SEQUENCES = [
-    ([], 0),
-    ([1], 0),
-    ([1, 2], 0),
-    ([2, 2], 0),
-    ([1, 2, 1], 0),
-    ([0, 1], 2),
-    ([1, 1, 1], 0),
-]
-# How large log-probabilities are, and whether they come from a log-softmax.
-KINDS = [
-    (0.0, True),
-    (1.0, True),
-    (1.0, False),
-    (10.0, True),
-    (30.0, True),
-    (100.0, False),
-    (1e4, False),
-]
-
-
-def log_probs_of(kind: tuple[float, bool], seed: int, *shape: int) -> np.ndarray:
-    scale, is_normalised = kind
-    x = np.random.default_rng(seed).normal(size=shape) * scale
-    return x - np.logaddexp.reduce(x, -1, keepdims=True) if is_normalised else x
 
 
 def batch(
@@ -66,102 +34,6 @@ def take(arguments: tuple[np.ndarray, ...], rows: Any) -> tuple[np.ndarray, ...]
     """Return some of the samples of a batch."""
     x, targets, own, wanted = arguments
     return x[:, rows], targets[rows], own[rows], wanted[rows]
-
-
-def hvp(loss: Any, arguments: tuple[np.ndarray, ...], v: np.ndarray, **keywords: Any) -> Any:
-    return npl.hvp(loss, arguments, (v, None, None, None), **keywords)[0]
-
-
-# ---------------------------------------------------------------------- accuracy
-
-
-@cache
-def sample(labels: tuple[int, ...], blank: int, kind: Any, dtype: type) -> tuple[Any, ExactSample]:
-    x = log_probs_of(kind, 3 + len(labels), T, C).astype(dtype)
-    return x, exact_sample(x, list(labels), blank)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-@pytest.mark.parametrize(("labels", "blank"), SEQUENCES, ids=str)
-def test_all_alignments_one_by_one(labels: list[int], blank: int, kind: Any, dtype: type) -> None:
-    x, truth = sample(tuple(labels), blank, kind, dtype)
-    loss = npl.CTCLoss(blank, reduction="sum")
-    arguments = (x[:, None], np.array([labels], int), [T], [len(labels)])
-    value, gradient = npl.value_and_grad(loss)(*arguments)
-    assert relative_error(value, truth.value, truth.measure, dtype) <= EPS
-    diagonal = npl.hessian_diag(loss)(*arguments)
-    for k, (got, second) in enumerate(zip(gradient.flat, diagonal.flat, strict=True)):
-        assert relative_error(got, truth.gradient[k], abs(truth.gradient[k]), dtype) <= EPS
-        h = truth.hessian[k, k]
-        assert relative_error(second, h, abs(h), dtype) <= EPS
-
-    v = np.random.default_rng(5).normal(size=x.shape).astype(dtype)
-    product = hvp(loss, arguments, v[:, None])
-    with mp.workdps(DIGITS):
-        moves = [mpf(float(e)) for e in v.flat]
-        for k, got in enumerate(product.flat):
-            terms = [h * m for h, m in zip(truth.hessian[k], moves, strict=True)]
-            measure = mp.fsum(abs(term) for term in terms)
-            assert relative_error(got, mp.fsum(terms), measure, dtype) <= EPS
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kind", [(0.0, True), (1.0, True), (3.0, True), (1.0, False)], ids=str)
-@pytest.mark.parametrize(("classes", "count"), [(60, 30), (3, 60)])
-def test_200_time_steps(kind: Any, classes: int, count: int, dtype: type) -> None:
-    x = log_probs_of(kind, 1, 200, 1, classes).astype(dtype)
-    labels = np.random.default_rng(2).integers(1, classes, (1, count))
-    arguments = (x, labels, [200], [count])
-    value, gradient = npl.value_and_grad(npl.CTCLoss(reduction="sum"))(*arguments)
-    want, slope = exact.ctc_loss(x[:, 0], labels[0], 200, count)
-    assert relative_error(value, want, abs(want), dtype) <= EPS
-    # Nothing cancels, but the roundings of 200 steps add up: mostly to some 8 eps, at times to 17.
-    limit = EPS + float(np.ptp(x))  # as `test_accuracy` has it
-    for got, g in zip(gradient.flat, slope.flat, strict=True):
-        assert relative_error(got, g, abs(g), dtype) <= limit
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("small", [1e-4, 1e-9, 1e-15, 1e-30])
-def test_tiny_losses(small: float, dtype: type) -> None:
-    # Nearly certain, and the other alignments a thousandfold less likely than what is missing.
-    x = np.full((6, 3), np.log(1e-3 * small))
-    for t, k in enumerate([0, 1, 0, 2, 2, 0]):
-        x[t, k] = -small
-    x = x.astype(dtype)
-    truth = exact_sample(x, [1, 2])
-    value = F.ctc_loss(x, [1, 2], 6, 2)
-    assert relative_error(2 * value, truth.value, truth.measure, dtype) <= EPS
-    assert 0 < value < 6 * small
-
-
-def test_prefixes_far_behind_that_will_count() -> None:
-    # Ten labels of exp(-1000) each: every way to the end starts more than 1e-4000 behind the blanks.
-    x = np.full((25, 1, 3), -1000.0)
-    x[:, :, 0] = 0
-    labels = np.tile([1, 2], 5)[None]
-    value, gradient = npl.value_and_grad(F.ctc_loss)(x, labels, [25], [10], reduction="sum")
-    want, slope = exact.ctc_loss(x[:, 0], labels[0], 25, 10)
-    np.testing.assert_allclose(value, float(want), rtol=4e-16)
-    np.testing.assert_allclose(gradient[:, 0], slope.astype(float), rtol=3e-13)
-
-
-def test_more_alignments_than_a_float_holds() -> None:
-    x = np.full((3000, 1, 2), -np.log(2))
-    labels = np.ones((1, 400), int)
-    loss = npl.CTCLoss(reduction="sum")
-    value, gradient = npl.value_and_grad(loss)(x, labels, [3000], [400])
-    # Runs of labels with blanks between: of 3000 steps choose the 800 ends of 400 runs.
-    count = mp.binomial(3001, 800)
-    assert mp.log(count, 10) > 700
-    np.testing.assert_allclose(value, float(3000 * mp.log(2) - mp.log(count)), rtol=1e-12)
-    np.testing.assert_allclose(gradient.sum(-1), -1, rtol=1e-14)
-    np.testing.assert_allclose(gradient, gradient[::-1], rtol=1e-11)  # the alignments backwards
-    v = np.random.default_rng(0).normal(size=x.shape)
-    product = hvp(loss, (x, labels, [3000], [400]), v)
-    assert np.isfinite(product).all()
-    np.testing.assert_allclose(product.sum(-1), 0, atol=1e-12)
 
 
 # ---------------------------------------------------------------------- limits
@@ -212,6 +84,27 @@ def test_empty_targets_are_all_blanks() -> None:
         expected = [-x[:n, i, 0].sum() for i, n in enumerate(own)]
         np.testing.assert_allclose(losses, expected, rtol=1e-15)
     assert F.ctc_loss(x[:, 0], [], 0, 0) == 0  # nothing, and nothing to say
+
+
+@pytest.mark.parametrize("wild", [np.nan, np.inf, 1e3, -1e3, -1e4, -np.inf])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_samples_leave_each_other_alone(wild: float, dtype: type) -> None:
+    arguments = batch(6, dtype, times=30, classes=9)
+    expected = npl.grad(F.ctc_loss)(*arguments)
+    v = np.random.default_rng(0).normal(size=expected.shape).astype(dtype)
+    products = hvp(npl.CTCLoss(), arguments, v)
+    for own in (slice(None), slice(3, 5)):
+        for i in range(6):
+            x = arguments[0].copy()
+            x[own, i] = wild
+            others = np.arange(6) != i
+            gradient = npl.grad(F.ctc_loss)(x, *arguments[1:])
+            np.testing.assert_array_equal(gradient[:, others], expected[:, others])
+            along = v.copy()
+            along[own, i] = wild
+            for hard in ((x, v), (arguments[0], along)):
+                product = hvp(npl.CTCLoss(), (hard[0], *arguments[1:]), hard[1])
+                np.testing.assert_array_equal(product[:, others], products[:, others])
 
 
 def test_padding_may_hold_anything() -> None:

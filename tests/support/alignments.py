@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from mpmath import mp, mpf
 
+import npl
+from benchmarks import exact
+
 DIGITS = 400
 
 
@@ -54,3 +57,28 @@ def exact_sample(log_probs: np.ndarray, labels: list[int], blank: int = 0) -> Ex
             list(-occupancy),
             np.outer(occupancy, occupancy) - pairs,
         )
+
+
+def log_probs_of(kind: tuple[float, bool], seed: int, *shape: int) -> np.ndarray:
+    scale, is_normalised = kind
+    x = np.random.default_rng(seed).normal(size=shape) * scale
+    return x - np.logaddexp.reduce(x, -1, keepdims=True) if is_normalised else x
+
+
+def hvp(loss: Any, arguments: tuple[np.ndarray, ...], v: np.ndarray, **keywords: Any) -> Any:
+    return npl.hvp(loss, arguments, (v, None, None, None), **keywords)[0]
+
+
+def exact_product(log_probs: np.ndarray, labels: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return the Hessian of one sample's loss times `v`, from a difference of exact gradients."""
+    times, count = len(log_probs), len(labels)
+    with mp.workdps(DIGITS):
+        step = mpf(10) ** -40
+        x, direction = (
+            np.array([mpf(float(e)) for e in a.flat], object).reshape(a.shape)
+            for a in (log_probs, v)
+        )
+        (_, after), (_, before) = (
+            exact.ctc_loss(x + sign * step * direction, labels, times, count) for sign in (1, -1)
+        )
+        return (after - before) / (2 * step)

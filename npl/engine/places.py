@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from npl.engine.arguments import Array
-from npl.engine.operands import Shared, Sink
+from npl.engine.operands import Shared
+from npl.engine.sinks import Sink
 from npl.engine.threads import Block
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from npl.engine import threads
 from npl.engine.arguments import Array, position
 from npl.engine.dtypes import WIDE, compute_dtype, leaves_float32
-from npl.engine.operands import Operand, Shared, Sink
+from npl.engine.operands import Operand, Shared
+from npl.engine.sinks import Sink
 from npl.engine.threads import Block
 
 if TYPE_CHECKING:

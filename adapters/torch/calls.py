@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npl
+from npl.adapters.torch.structure import Form, put_together
 
 Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = Sequence[Array]
@@ -34,13 +35,14 @@ class Call(ABC):
         What messages begin with.
     operands : int
         How many arrays, from the first, may be differentiated.
-    is_reduced : bool
-        Whether the value is known to be a scalar, so that its gradient can be taken along with it.
+    is_reduced : bool or None
+        Whether the value is known to be a scalar, so that its gradient can be taken along with it. None:
+        the value itself will tell.
     """
 
     name: str
     operands: int
-    is_reduced: bool
+    is_reduced: bool | None
 
     @abstractmethod
     def value(self, arrays: Arrays) -> Any:
@@ -230,44 +232,101 @@ def loss_call(
 class FunctionCall(TransformedCall):
     """Any function of arrays that NPL's transforms accept.
 
+    Its value is of the first operand's dtype, and of float64, NumPy's own, where there is no operand.
+
     Parameters
     ----------
     f : callable
     names : tuple of str
-        What the arrays are: operands, by any name, then keyword arguments.
-    positional : sequence
-        Its positional arguments, with anything in the places of the operands.
+        What the arrays are, in order: operands, then what is held.
+    operands : int
+        How many of them may be differentiated.
+    form : Form
+        What `f` is called with: its positional arguments and its keywords.
     places : tuple of int
-        Those places.
-    keywords : dict
-        Its keyword arguments that are no arrays.
+        By array, which of the form's tensors it is.
     """
 
-    is_reduced = False  # it may be; nobody knows before the call
+    is_reduced = None  # nobody knows before the call
 
     def __init__(
         self,
         f: Callable[..., Any],
         names: tuple[str, ...],
-        positional: Sequence[Any],
+        operands: int,
+        form: Form,
         places: tuple[int, ...],
-        keywords: dict[str, Any],
     ) -> None:
         self.name = getattr(f, "__name__", type(f).__name__)
-        self.operands = len(places)
-        self._f, self._positional, self._places = f, positional, places
-        self._keywords, self._names = keywords, names[len(places) :]
+        self.operands = operands
+        self._f, self._names, self._form, self._places = f, names, form, places
 
     def bind(self, arrays: Arrays) -> Callable[..., Any]:
         # The arrays are views of the caller's tensors: f is a stranger, and must not write to them.
         for array in arrays:
             array.flags.writeable = False
-        keywords = self._keywords | dict(zip(self._names, arrays[self.operands :], strict=True))
+        held = arrays[self.operands :]
+        dtype = arrays[0].dtype if self.operands else np.dtype(np.float64)
 
         def f(*operands: Any) -> Any:
-            positional = list(self._positional)
-            for place, operand in zip(self._places, operands, strict=True):
-                positional[place] = operand
-            return self._f(*positional, **keywords)
+            arranged: list[Any] = [None] * len(arrays)
+            for place, array in zip(self._places, (*operands, *held), strict=True):
+                arranged[place] = array
+            args, keywords = put_together(self._form, arranged)
+            try:
+                result = self._f(*args, **keywords)
+            except ValueError as error:
+                if "read-only" not in str(error):
+                    raise
+                raise ValueError(
+                    f"{self.name}: {error}. Its arrays share their memory with tensors and must not be "
+                    "written to: x = x - 1 in place of x -= 1, or np.where."
+                ) from error
+            return self._checked(result, dtype)
 
         return f
+
+    def _checked(self, result: Any, dtype: np.dtype[Any]) -> Any:
+        """Return a result, which may be traced, in the dtype of the value."""
+        if isinstance(result, float | int):
+            return np.asarray(result, dtype)
+        own = getattr(result, "dtype", None)
+        if not (isinstance(own, np.dtype) and own.kind in "biuf"):
+            what = type(result).__name__ if not isinstance(own, np.dtype) else f"{own} array"
+            raise TypeError(
+                f"{self.name}: returned {what}; it must return a real array or a number."
+            )
+        return result if own == dtype else result.astype(dtype)
+
+    def value(self, arrays: Arrays) -> Any:
+        return np.array(super().value(arrays))  # a stranger may keep what it returns
+
+    def value_and_grad(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Sequence[Array]]:
+        value, pullback = self.vjp(arrays, wrt)
+        self.check_scalar(value)
+        return value, pullback(np.ones((), value.dtype))
+
+    def vjp(self, arrays: Arrays, wrt: tuple[int, ...]) -> tuple[Any, Pullback]:
+        value, pullback = super().vjp(arrays, wrt)
+
+        def checked(cotangent: Array) -> Sequence[Array]:
+            gradients: Sequence[Any] = pullback(cotangent)
+            for place, gradient in zip(wrt, gradients, strict=True):
+                if gradient is None:
+                    name = self._names[place]
+                    raise TypeError(
+                        f"{self.name}: {name} requires a gradient, but the function has no derivative with "
+                        "respect to it. Did you mean to give it with .detach()?"
+                    )
+            return gradients
+
+        return np.array(value), checked
+
+    def check_scalar(self, value: Any) -> None:
+        """Raise unless the value is a scalar: under torch.compile its shape must be known beforehand."""
+        if np.ndim(value):
+            raise ValueError(
+                f"{self.name}: under torch.compile a function must return a scalar, and its value has shape "
+                f"{np.shape(value)}. Did you mean np.sum(...)? Elsewhere torch.compiler.disable(module) "
+                "keeps it as it is."
+            )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
@@ -22,6 +22,7 @@ from torch import Tensor
 import npl
 from npl.adapters.torch.calls import Call, FunctionCall, LossCall, loss_call
 from npl.adapters.torch.host import arrays_of, tensor_of
+from npl.adapters.torch.structure import Form, from_literal, literal, put_together, take_apart
 
 
 class Registered:
@@ -36,43 +37,42 @@ class Registered:
 _REGISTRY: WeakValueDictionary[str, Registered] = WeakValueDictionary()
 
 
-def describe(
-    f: str,
-    names: Sequence[str],
-    operands: int,
-    options: Mapping[str, Any],
-    positional: Sequence[Any] = (),
-    places: Sequence[int] = (),
-) -> str:
-    """Return a literal that `_call` makes a call of."""
-    pairs = "".join([f"{name!r}: {_literal(value)}, " for name, value in options.items()])
+def describe(f: str, names: Sequence[str], operands: int, options: Mapping[str, Any]) -> str:
+    """Return a literal that `_call` makes a call of a loss of."""
+    pairs = "".join([f"{name!r}: {_literal(f, value)!r}, " for name, value in options.items()])
     own = "".join([f"{name!r}, " for name in names])
-    given = "".join([f"{_literal(value)}, " for value in positional])
+    return f"({f!r}, ({own}), {operands!r}, {{{pairs}}})"
+
+
+def describe_function(
+    f: str, name: str, names: Sequence[str], operands: int, form: Form, places: Sequence[int]
+) -> str:
+    """Return a literal that `_call` makes a `FunctionCall` of."""
+    own = "".join([f"{name!r}, " for name in names])
     at = "".join([f"{place!r}, " for place in places])
-    return f"({f!r}, ({own}), {operands!r}, {{{pairs}}}, ({given}), ({at}))"
+    return f"({f!r}, ({own}), {operands!r}, {literal(form, _refusal(name))!r}, ({at}))"
 
 
-def _literal(value: object) -> str:
-    # Dynamo turns a number that changes between calls into a symbol, which has no text. `hex` makes
-    # it a number again, for which Dynamo compiles anew.
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        kind = "int" if isinstance(value, int) else "float"
-        return f"({kind!r}, {float(value).hex()!r})"
-    return f"('', {value!r})"
+def _literal(name: str, value: object) -> Form:
+    return literal(take_apart(value, []), _refusal(name))
 
 
-def _value_of(kind: str, value: Any) -> Any:
-    if not kind:
-        return value
-    number = float.fromhex(value)
-    return int(number) if kind == "int" else number
+def _refusal(name: str) -> Callable[[str], Exception]:
+    def refuse(kind: str) -> Exception:
+        return TypeError(
+            f"{name}: under torch.compile an argument can be a tensor, an array, a number, a string or a "
+            f"tuple, list or dict of them, but one is {kind}. Give it outside, as functools.partial does, or "
+            "wrap the module in torch.compiler.disable."
+        )
+
+    return refuse
 
 
 @lru_cache(maxsize=1024)
 def _call(description: str) -> Call:
-    f, names, operands, options, positional, places = ast.literal_eval(description)
-    options = {name: _value_of(*pair) for name, pair in options.items()}
+    f, names, operands, *rest = ast.literal_eval(description)
     if not f.startswith("registered:"):
+        options = {name: put_together(from_literal(form), ()) for name, form in rest[0].items()}
         return loss_call(getattr(npl, f), names, operands, **options)
     registered = _REGISTRY.get(f)
     if registered is None:
@@ -81,9 +81,8 @@ def _call(description: str) -> Call:
         )
     if isinstance(registered.f, npl.Loss):
         return LossCall(registered.f, names, operands, are_options=False)
-    return FunctionCall(
-        registered.f, names, [_value_of(*pair) for pair in positional], places, options
-    )
+    form, places = rest
+    return FunctionCall(registered.f, names, operands, from_literal(form), places)
 
 
 def evaluate(call: str, operands: int, is_reduced: bool, tensors: Sequence[Tensor]) -> Tensor:
@@ -105,7 +104,11 @@ def evaluate(call: str, operands: int, is_reduced: bool, tensors: Sequence[Tenso
     "npl::value", mutates_args=(), schema="(str call, Tensor[] tensors) -> Tensor"
 )
 def _value_op(call: str, tensors: Sequence[Tensor]) -> Tensor:
-    return tensor_of(_call(call).value(arrays_of(tensors)), tensors[0])
+    own = _call(call)
+    value = own.value(arrays_of(tensors))
+    if isinstance(own, FunctionCall):
+        own.check_scalar(value)
+    return tensor_of(value, tensors[0])
 
 
 @torch.library.custom_op(
@@ -138,7 +141,9 @@ def _(call: str, tensors: Sequence[Tensor]) -> Tensor:
     shape: Sequence[int] = ()
     if not own.is_reduced and isinstance(own, LossCall):
         shape = own.loss.losses_shape(*(tuple(t.shape) for t in tensors[: own.operands]))
-    return tensors[0].new_empty(shape)
+    # A function of integers alone, such as a metric, returns what NumPy would.
+    dtype = torch.float64 if isinstance(own, FunctionCall) and not own.operands else None
+    return tensors[0].new_empty(shape, dtype=dtype)
 
 
 @_value_and_grad.register_fake

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
@@ -76,7 +77,12 @@ class RecordedValue(Function):
             value, gradients = call.value_and_grad(arrays, wrt)
             ctx.gradients = [tensor_of(g, tensors[i]) for g, i in zip(gradients, wrt, strict=True)]
         else:
-            value, ctx.pullback = call.vjp(arrays, wrt)
+            value, pullback = call.vjp(arrays, wrt)
+            if call.is_reduced is False or np.ndim(value):
+                ctx.pullback = pullback
+            else:  # the gradient is all that a scalar's backward needs: nothing else is kept
+                own = pullback(np.ones((), value.dtype))
+                ctx.gradients = [tensor_of(g, tensors[i]) for g, i in zip(own, wrt, strict=True)]
         return tensor_of(value, tensors[0])
 
     @staticmethod
@@ -98,6 +104,8 @@ class RecordedValue(Function):
             if ctx.pullback is not None:
                 (cotangent,) = arrays_of([c])
                 arrays = ctx.pullback(cotangent)
+                if not torch._C._autograd._get_current_graph_task_keep_graph():
+                    ctx.pullback = None  # and all that it holds, as torch frees its saved tensors
                 gradients = [tensor_of(g, tensors[i]) for g, i in zip(arrays, wrt, strict=True)]
             else:
                 gradients = _gradients(ctx.call, wrt, c, tensors)

@@ -2,8 +2,20 @@
 
 >>> import npl, npl.functional as F
 
-Losses are classes here (`npl.CrossEntropyLoss`) and functions in `npl.functional`; the transforms
-(`npl.value_and_grad`, `npl.hvp`, ...) take either.
+Losses are classes here (`npl.CrossEntropyLoss`) and functions in `npl.functional`. The transforms
+(`npl.value_and_grad`, `npl.hvp`, ...) take either, and any function of arrays written in plain NumPy, in
+which losses count by their analytic derivatives:
+
+>>> import numpy as np
+>>> x, y, w = np.eye(3), np.array([0, 2, 1]), np.zeros((3, 3))
+>>> def objective(w):
+...     return F.cross_entropy(x @ w, y) + 0.05 * np.sum(w**2)
+>>> value, gradient = npl.value_and_grad(objective)(w)
+>>> float(value.round(6))
+1.098612
+
+`npl.primitive` and `npl.defvjp` add functions that it does not know; `npl.special` has what SciPy does not
+dispatch.
 """
 
 from npl import special

@@ -91,3 +91,73 @@ def test_what_turns_into_an_array_is_one() -> None:
     assert pullback(1.0)[1] is None
     with pytest.raises(AssertionError):
         npl.check_grads(LargerGradient(), (Columnar(X), Columnar(Y)))
+
+
+# ---------------------------------------------------------------------- nested arguments
+
+
+def _network(parameters: dict, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    hidden = np.tanh(x @ parameters["first"][0] + parameters["first"][1])
+    return F.cross_entropy(hidden @ parameters["last"], y) + 0.1 * parameters["decay"] ** 2
+
+
+def _parameters() -> dict:
+    rng = np.random.default_rng(0)
+    first = (rng.normal(size=(4, 3)), rng.normal(size=3))
+    return {"first": first, "last": rng.normal(size=(3, 3)), "decay": 0.5}
+
+
+def test_nested_parameters() -> None:
+    npl.check_grads(_network, (_parameters(), X, Y))
+    npl.check_grads(_network, (_parameters(), X, Y), argnums=0)
+    npl.check_grads(lambda both, y: both[0] * np.sum(both[1] ** 3) * y, ([1.5, X], 2.0))
+    npl.check_grads(lambda p: p["a"] * p["b"], ({"a": np.array(2.0), "b": np.float64(3.0)},))
+
+
+def test_the_message_has_the_way_to_the_leaf() -> None:
+    wrong = npl.primitive(lambda x: np.sum(x**2))
+    npl.defvjp(wrong, lambda ct, ans, x: ct * 2.001 * x)
+    twice_wrong = npl.primitive(lambda x: np.sum(x**3))  # right once, wrong twice
+    npl.defvjp(twice_wrong, lambda ct, ans, x: ct * 3 * npl.stop_gradient(x) * x)
+
+    def f(parameters: dict) -> object:
+        return np.sum(parameters["w"][0]) + wrong(parameters["w"][1])
+
+    def g(parameters: dict) -> object:
+        return np.sum(parameters["w"][0]) + twice_wrong(parameters["w"][1])
+
+    point = ({"w": [np.ones(2), np.array([1.0, 2.0])]},)
+    with pytest.raises(AssertionError, match=r"gradient of argument 0\['w'\]\[1\] is wrong at \(1,\)"):
+        npl.check_grads(f, point)
+    with pytest.raises(AssertionError, match=r"product of argument 0\['w'\]\[1\] is wrong at"):
+        npl.check_grads(g, point)
+    npl.check_grads(g, point, order=1)
+
+
+def test_leaves_without_a_derivative_are_held() -> None:
+    def f(data: dict, w: np.ndarray) -> object:
+        assert data["name"] == "own"
+        return np.sum(np.where(data["mask"], data["x"] * w, 0.0)[data["labels"]])
+
+    data = {"x": X, "labels": Y, "mask": X > 0, "name": "own"}
+    npl.check_grads(f, (data, np.ones(4)))
+    vectors = ({"x": X, "labels": None, "mask": None, "name": None}, np.ones(4))
+    products = npl.hvp(lambda d, w: np.sum(f(d, w) ** 2), (data, np.ones(4)), vectors)
+    assert [products[0][name] for name in ("labels", "mask", "name")] == [None] * 3
+    assert np.shape(products[0]["x"]) == X.shape
+    _, change = npl.jvp(f, (data, np.ones(4)), vectors)
+    np.testing.assert_allclose(change, np.sum(np.where(X > 0, 2 * X, 0.0)[Y]))
+
+
+def test_functions_of_any_value() -> None:
+    npl.check_grads(lambda x: np.sin(x) * x[::-1], (X,))
+    npl.check_grads(lambda x, y: x @ y, (X, X.T))
+    npl.check_grads(lambda x: x**3, (1.5,))
+    npl.check_grads(lambda x: np.sum(x[:0]), (X,))
+    single = X.astype(np.float32)
+    npl.check_grads(lambda x: np.sum(np.exp(x)), (single,))
+
+
+def test_a_function_of_several_values() -> None:
+    with pytest.raises(TypeError, match="returned tuple; it must return an array"):
+        npl.check_grads(lambda x: (x, x), (X,))

@@ -47,6 +47,7 @@ class Trace:
         numbers: Sequence[int],
         *,
         may_hold: bool = False,
+        vectors: Mapping[int, Sequence[Array | None]] | None = None,
     ) -> None:
         self.transform = transform
         self.args = args
@@ -55,7 +56,12 @@ class Trace:
         call = list(args)
         for number in dict.fromkeys(numbers):
             leaves = list(nests.leaves(args[number]))
-            made = [self._argument(number, path, leaf, may_hold) for path, leaf in leaves]
+            # Where no vector belongs to a leaf, nobody asks for its derivative.
+            own_vectors: Sequence[Any] = [0] * len(leaves) if vectors is None else vectors[number]
+            made = [
+                self._argument(number, path, leaf, may_hold or vector is None)
+                for (path, leaf), vector in zip(leaves, own_vectors, strict=True)
+            ]
             self.arguments[number] = made
             values = [
                 leaf if own is None else own for own, (_, leaf) in zip(made, leaves, strict=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from npl.autodiff import nests
 from npl.autodiff.arguments import Argnums, argument_numbers, given_argnums
 from npl.autodiff.transforms import hvp, vjp
 from npl.engine.arguments import Array
@@ -35,11 +36,11 @@ def check_grads(
     Parameters
     ----------
     f : callable
-        A loss or a function that returns one. If its value is an array, a random combination of it
-        is checked.
+        A loss, or any function of arrays. If its value is an array, a random combination of it is
+        checked.
     args : sequence
-        The positional arguments: the point to check at. Keep away from kinks: a finite difference
-        across one is neither derivative.
+        The positional arguments, which may be nested: the point to check at. Keep away from kinks: a
+        finite difference across one is neither derivative.
     order : {1, 2}, default 2
         1 checks the gradient, element by element; 2 also the Hessian-vector product along a random
         vector.
@@ -59,48 +60,100 @@ def check_grads(
     ------
     AssertionError
         With the worst element: which derivative, where, what came and what was expected.
+
+    Examples
+    --------
+    >>> import numpy as np, npl
+    >>> def ridge(parameters):
+    ...     return np.sum(parameters["w"] ** 2) + npl.stop_gradient(parameters["b"])
+    >>> npl.check_grads(ridge, ({"w": np.ones(2), "b": 3.0},))
+    Traceback (most recent call last):
+    AssertionError: check_grads: the gradient of argument 0['b'] is wrong: got 0.0, expected ...
     """
     if order not in (1, 2):
         raise ValueError(f"check_grads: order is {order!r}; it must be 1 or 2.")
     rng = np.random.default_rng(seed)
     value, pullback = vjp(f, *args, **kwargs)
     cotangent = rng.uniform(0.5, 1.5, np.shape(value))
-    gradients = pullback(cotangent)
-    numbers = [i for i, gradient in enumerate(gradients) if gradient is not None]
+    point = _Point(args)
+    gradients = point.flat(pullback(cotangent))
+    checked = [k for k, gradient in enumerate(gradients) if gradient is not None]
     if argnums is not None:
         asked = argument_numbers("check_grads", given_argnums("check_grads", argnums)[0], args)
-        numbers = [i for i in numbers if i in asked]
-    if not numbers:
+        checked = [k for k in checked if point.numbers[k] in asked]
+    if not checked:
         raise TypeError("check_grads: no argument to check has a derivative.")
-    exact = [np.asarray(arg, np.float64) if i in numbers else arg for i, arg in enumerate(args)]
+    leaves: list[Any] = list(point.leaves)
     if rtol is None:
-        kinds = [np.asarray(args[i]).dtype for i in numbers]
+        kinds = [np.asarray(leaves[k]).dtype for k in checked]
         eps = max(np.finfo(kind).eps if kind.kind == "f" else 0.0 for kind in kinds)
         rtol = max(_EXACT_RTOL, 64 * float(eps))
+    for k in checked:
+        leaves[k] = np.asarray(leaves[k], np.float64)
 
-    def scalar(*point: Any) -> Array:
-        return np.asarray(np.sum(cotangent * f(*point, **kwargs), dtype=np.float64))
+    def scalar(*moved: Any) -> Array:
+        value = f(*point.nested(moved), **kwargs)
+        return np.asarray(np.sum(cotangent * value, dtype=np.float64))
 
-    for n in numbers:
-        expected = np.empty(exact[n].shape)
-        noise = np.empty(exact[n].shape)
-        for index in np.ndindex(exact[n].shape):
-            unit = np.zeros(exact[n].shape)
+    for k in checked:
+        expected, noise = np.empty(leaves[k].shape), np.empty(leaves[k].shape)
+        for index in np.ndindex(leaves[k].shape):
+            unit = np.zeros(leaves[k].shape)
             unit[index] = 1
-            expected[index], noise[index] = _directional(scalar, exact, {n: unit}, f"argument {n}")
-        _compare(f"gradient of argument {n}", gradients[n], expected, noise, rtol)
+            expected[index], noise[index] = _directional(scalar, leaves, {k: unit}, point.names[k])
+        _compare(f"gradient of {point.names[k]}", gradients[k], expected, noise, rtol)
     if order == 2:
-        vectors = {n: rng.standard_normal(exact[n].shape) for n in numbers}
-        per_argument = tuple(vectors.get(i) for i in range(len(args)))
-        products = hvp(f, args, per_argument, cotangent=cotangent, **kwargs)
-        for n in numbers:
+        vectors = {k: np.asarray(rng.standard_normal(leaves[k].shape)) for k in checked}
+        per_argument = point.nested([vectors.get(k) for k in range(len(leaves))])
+        for number in set(range(len(args))) - {point.numbers[k] for k in checked}:
+            per_argument[number] = None
+        products = point.flat(hvp(f, args, per_argument, cotangent=cotangent, **kwargs))
+        for k in checked:
 
-            def gradient(*point: Any, which: int = n) -> Array:
-                result = vjp(f, *point, **kwargs)[1](cotangent)[which]
-                return np.asarray(result)
+            def gradient(*moved: Any, which: int = k) -> Array:
+                pulled = vjp(f, *point.nested(moved), **kwargs)[1](cotangent)
+                return np.asarray(point.flat(pulled)[which])
 
-            expected, noise = _directional(gradient, exact, vectors, "an argument")
-            _compare(f"Hessian-vector product of argument {n}", products[n], expected, noise, rtol)
+            expected, noise = _directional(gradient, leaves, vectors, "an argument")
+            what = f"Hessian-vector product of {point.names[k]}"
+            _compare(what, products[k], expected, noise, rtol)
+
+
+class _Point:
+    """The arguments of a call as a flat list of arrays: those of nests one by one.
+
+    Attributes
+    ----------
+    leaves : list
+    numbers : list of int
+        Which argument each leaf belongs to.
+    names : list of str
+        What messages call it: `argument 0['w'][1]`.
+    """
+
+    def __init__(self, args: Sequence[Any]) -> None:
+        self._args = args
+        found = [(i, *pair) for i, arg in enumerate(args) for pair in nests.leaves(arg)]
+        self.numbers = [number for number, _, _ in found]
+        self.names = [f"argument {number}{path}" for number, path, _ in found]
+        self.leaves = [leaf for _, _, leaf in found]
+
+    def nested(self, flat: Sequence[Any]) -> list[Any]:
+        """Return arguments that hold the given leaves."""
+        following = iter(flat)
+        return [nests.rebuild(arg, lambda _: next(following)) for arg in self._args]
+
+    def flat(self, results: Sequence[Any]) -> list[Any]:
+        """Return what has the form of the arguments leaf by leaf; None for an argument is None for each."""
+        flat: list[Any] = []
+        for arg, result in zip(self._args, results, strict=True):
+            if nests.is_nest(arg):
+                count = len(list(nests.leaves(arg)))
+                own = [None] * count if result is None else [r for _, r in nests.leaves(result)]
+                flat.extend(own)
+            else:
+                flat.append(result)
+        return flat
 
 
 def _directional(
@@ -180,8 +233,8 @@ def _compare(what: str, got: Any, expected: Array, noise: Array, rtol: float) ->
     if not excess.any():
         return
     worst = np.unravel_index(int(np.argmax(excess)), error.shape)
-    index = tuple(int(i) for i in worst)
+    where = f" at {tuple(int(i) for i in worst)}" if worst else ""
     raise AssertionError(
-        f"check_grads: the {what} is wrong at {index}: got {got[worst]!r}, expected {expected[worst]!r} "
+        f"check_grads: the {what} is wrong{where}: got {got[worst]}, expected {expected[worst]} "
         f"by finite differences (error {error[worst]:.3g}, allowed {allowed[worst]:.3g})."
     )

@@ -39,6 +39,13 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         tuple of tuples of blocks, `[i][j]` of shape `args[i].shape + args[j].shape`. It takes one
         Hessian-vector product per element of the argument; for a loss, whose rows do not interact, one
         per element of a row.
+
+    Examples
+    --------
+    >>> import numpy as np, npl
+    >>> npl.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
     """
     given, single = given_argnums("hessian", argnums)
 
@@ -71,6 +78,12 @@ def hessian_diag(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., A
     callable
         `(*args, **kwargs) -> ndarray` of the argument's shape, a tuple of them for a sequence of
         `argnums`.
+
+    Examples
+    --------
+    >>> import numpy as np, npl
+    >>> npl.hessian_diag(npl.BCEWithLogitsLoss(reduction="sum"))(np.array([0.0, 40.0]), np.ones(2))
+    array([2.50000000e-01, 4.24835426e-18])
     """
     given, single = given_argnums("hessian_diag", argnums)
 

@@ -1,7 +1,8 @@
 """Gradients and products of functions of arrays.
 
-Each transform takes a function and counts its positional arguments, as JAX does; keyword arguments
-reach the function untouched and are constants.
+Each transform takes a loss or a function in plain NumPy, follows it through NumPy's own protocols, and
+counts its positional arguments, as JAX does. An argument may be a tuple, list or dict of arrays, nested in
+any way; its gradient has the same form. Keyword arguments reach the function untouched and are constants.
 """
 
 from __future__ import annotations
@@ -34,22 +35,23 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     Parameters
     ----------
     f : callable
-        A loss, in class or function form, or a function that returns one. Its value must be a
-        scalar.
+        A loss, in class or function form, or any function of arrays written in NumPy. Its value must be
+        a scalar.
     argnums : int or sequence of int, default 0
         The positional arguments to differentiate; negative ones count from the end.
 
     Returns
     -------
     callable
-        `(*args, **kwargs) -> (value, gradient)`. The gradient has the shape and dtype of its
+        `(*args, **kwargs) -> (value, gradient)`. The gradient has the form, shape and dtype of its
         argument; for a sequence of `argnums` it is a tuple of them. Neither shares memory with the
         arguments.
 
     Raises
     ------
     TypeError
-        If an argument has no derivative: class indices, weights.
+        If an argument has no derivative (class indices, weights), or the function uses what has no
+        derivative rule; the message says what to write instead.
     ValueError
         If the value is no scalar (`reduction="none"`): use `vjp`.
 
@@ -59,6 +61,14 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> value, gradient = npl.value_and_grad(npl.CrossEntropyLoss())(np.zeros((1, 2)), np.array([0]))
     >>> gradient
     array([[-0.5,  0.5]])
+
+    A function of one's own, of parameters in a dict:
+
+    >>> def error(parameters, x, y):
+    ...     return np.mean((x * parameters["slope"] + parameters["offset"] - y) ** 2)
+    >>> parameters = {"slope": np.array(1.0), "offset": np.array(0.0)}
+    >>> npl.grad(error)(parameters, np.array([0.0, 1.0]), np.array([1.0, 3.0]))
+    {'slope': array(-2.), 'offset': array(-3.)}
     """
     return _value_and_grad("value_and_grad", f, argnums)
 
@@ -87,6 +97,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> import numpy as np, npl
     >>> npl.grad(npl.BCEWithLogitsLoss(reduction="sum"))(np.array([0.0]), np.array([1.0]))
     array([-0.5])
+    >>> npl.grad(lambda x: np.sum(np.log1p(x**2)))(np.array([1.0, 2.0]))
+    array([1. , 0.8])
     """
     with_value = _value_and_grad("grad", f, argnums)
 
@@ -105,7 +117,7 @@ def vjp(
     Parameters
     ----------
     f : callable
-        A loss or a function that returns one, of any reduction.
+        A loss of any reduction, or any function of arrays.
     *args, **kwargs
         What to call it with.
 
@@ -114,8 +126,8 @@ def vjp(
     value : scalar or ndarray
     pullback : callable
         `pullback(cotangent)` takes an array of the value's shape and returns one gradient per
-        positional argument: the derivative of `sum(cotangent * value)`, None where an argument has
-        none (class indices).
+        positional argument, of the argument's form: the derivative of `sum(cotangent * value)`, None
+        where an argument, or a leaf of a nested one, has none (class indices).
 
     Examples
     --------
@@ -144,26 +156,33 @@ def jvp(
     Parameters
     ----------
     f : callable
-        A loss or a function that returns one, of any reduction.
+        A loss of any reduction, or any function of arrays.
     args : sequence
         The positional arguments.
     tangents : ndarray or sequence
-        One per argument, of its shape; None, or a missing one at the end, holds the argument fixed.
-        A single array belongs to the first argument.
+        One per argument, of its form and shape; None, or a missing one at the end, holds the argument
+        fixed. A single array belongs to the first argument.
 
     Returns
     -------
     value, derivative : scalar or ndarray
         Both of the value's shape.
+
+    Examples
+    --------
+    >>> import numpy as np, npl
+    >>> value, change = npl.jvp(lambda x: x**2, (np.array([1.0, 2.0]),), np.array([1.0, 0.0]))
+    >>> change
+    array([2., 0.])
     """
     vectors, _ = vectors_per_argument("jvp", "tangents", args, tangents)
-    call = Trace("jvp", f, args, kwargs, list(vectors))
+    call = Trace("jvp", f, args, kwargs, list(vectors), vectors=vectors)
     if not isinstance(call.result, Node):
         return call.value(), np.zeros_like(call.value())
     # The gradient is linear in the cotangent; its own derivative along that is the product wanted.
     cotangent = Argument(np.ones(call.shape, call.result.dtype))  # type: ignore[attr-defined]
     gradients = call.pull_back(cotangent, keep=True, recorded=True)
-    seeds = _seeds(gradients, vectors)
+    seeds = _seeds(call, gradients, vectors)
     only = tape.leading_to([cotangent], [node for node, _ in seeds])
     (derivative,) = tape.pull_back(seeds, [cotangent], only=only, recorded=call.is_nested)
     if call.is_nested:
@@ -184,12 +203,12 @@ def hvp(
     Parameters
     ----------
     f : callable
-        A loss or a function that returns one.
+        A loss, or any function of arrays.
     args : sequence
         The positional arguments.
     vectors : ndarray or sequence
-        One per argument, of its shape; None, or a missing one at the end, is zero and keeps that
-        argument out of the Hessian. A single array belongs to the first argument.
+        One per argument, of its form and shape; None, or a missing one at the end, is zero and keeps
+        that argument out of the Hessian. A single array belongs to the first argument.
     cotangent : array_like, optional
         Of the value's shape: the function is then `sum(cotangent * value)`. Needed where the value is
         no scalar.
@@ -210,14 +229,14 @@ def hvp(
     array([[ 0.25, -0.25]])
     """
     by_argument, single = vectors_per_argument("hvp", "vectors", args, vectors)
-    call = Trace("hvp", f, args, kwargs, list(by_argument))
+    call = Trace("hvp", f, args, kwargs, list(by_argument), vectors=by_argument)
     if cotangent is None:
         call.check_scalar()
         cotangent = np.array(1.0)
     elif not isinstance(cotangent, Node):
         cotangent = checked_vector("hvp", "cotangent", cotangent, call.shape)
     leaves = call.all_arguments()
-    seeds = _seeds(call.pull_back(cotangent, keep=True, recorded=True), by_argument)
+    seeds = _seeds(call, call.pull_back(cotangent, keep=True, recorded=True), by_argument)
     only = tape.leading_to(leaves, [node for node, _ in seeds])
     found = tape.pull_back(seeds, leaves, only=only, recorded=call.is_nested, keep=call.is_nested)
     products = found if call.is_nested else as_results(leaves, found)
@@ -228,10 +247,15 @@ def hvp(
 
 
 def _seeds(
-    gradients: Sequence[Any], vectors: dict[int, list[Array | None]]
+    call: Trace, gradients: Sequence[Any], vectors: dict[int, list[Array | None]]
 ) -> list[tuple[Node, Array]]:
     """Return the gradients that depend on something, each with its vector."""
-    listed = [vector for own in vectors.values() for vector in own]
+    listed = [
+        vector
+        for number, own in vectors.items()
+        for leaf, vector in zip(call.arguments[number], own, strict=True)
+        if leaf is not None
+    ]
     return [
         (gradient, gradient.in_own_dtype(vector))
         for gradient, vector in zip(gradients, listed, strict=True)

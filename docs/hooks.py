@@ -1,4 +1,4 @@
-"""What mkdocs generates here: one page per loss, with a figure, so that none can be forgotten.
+"""What mkdocs generates here: one page per loss, with a figure, and one of what the tape knows.
 
 A loss's page is its class docstring, its function's docstring, its value and derivative drawn over
 the sweep of its row in sweeps, and its rows of the table in differences.md.
@@ -21,6 +21,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
+import covered
 import npl
 import npl.functional
 from npl.engine import Loss
@@ -194,9 +195,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the losses' pages and figures."""
+    """Add the losses' pages and figures, and the page of what is covered."""
     classes = losses()
-    content = {"losses/index.md": index(classes)}
+    content = {"losses/index.md": index(classes), "covered.md": covered.page()}
     for name, loss in classes.items():
         content[f"losses/{name}.md"] = page(name, loss)
         content[f"losses/figures/{name}.svg"] = figure(loss, SWEEPS[name])

@@ -127,7 +127,9 @@ def test_the_message_has_the_way_to_the_leaf() -> None:
         return np.sum(parameters["w"][0]) + twice_wrong(parameters["w"][1])
 
     point = ({"w": [np.ones(2), np.array([1.0, 2.0])]},)
-    with pytest.raises(AssertionError, match=r"gradient of argument 0\['w'\]\[1\] is wrong at \(1,\)"):
+    with pytest.raises(
+        AssertionError, match=r"gradient of argument 0\['w'\]\[1\] is wrong at \(1,\)"
+    ):
         npl.check_grads(f, point)
     with pytest.raises(AssertionError, match=r"product of argument 0\['w'\]\[1\] is wrong at"):
         npl.check_grads(g, point)
@@ -156,6 +158,11 @@ def test_functions_of_any_value() -> None:
     npl.check_grads(lambda x: np.sum(x[:0]), (X,))
     single = X.astype(np.float32)
     npl.check_grads(lambda x: np.sum(np.exp(x)), (single,))
+
+
+def test_at_a_point_of_inflection() -> None:
+    """The second derivative is 0 to the last digit, its finite differences are not."""
+    npl.check_grads(lambda x: np.sum(np.log1p(x**2)), (np.array([1.0, -1.0, 0.5]),))
 
 
 def test_a_function_of_several_values() -> None:

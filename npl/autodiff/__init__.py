@@ -1,4 +1,4 @@
-"""Transforms of losses and of functions in plain NumPy: gradients, products, Hessians, their check and rules."""
+"""Transforms of losses and of functions in plain NumPy, their check, and the rules behind them."""
 
 import npl.autodiff.rules  # noqa: F401 (fills the registry)
 from npl.autodiff.checking import check_grads

@@ -52,8 +52,9 @@ def _group(function: Any, name: str, rule: Any) -> str:
         return "special"
     for part in _parts(rule):
         module = str(getattr(part, "__module__", "")).rpartition(".")
-        if module[0] == "npl.autodiff.rules" and module[2] != "special":
-            return {"einsum": "linear_algebra"}.get(module[2], module[2])
+        if module[0] == "npl.autodiff.rules":
+            elsewhere = {"einsum": "linear_algebra", "special": "elementwise"}
+            return elsewhere.get(module[2], module[2])
     return "elementwise" if isinstance(function, np.ufunc) else "shapes"
 
 

@@ -102,8 +102,8 @@ def figure(loss: type[Loss], sweep: Sweep) -> str:
             right.plot(sweep.over, slope, label=label)
         left.set_title("value")
         right.set_title("derivative")
+        drawing.supxlabel(sweep.axis, fontsize=10, color=grey)  # one for both: some are long
         for axes in (left, right):
-            axes.set_xlabel(sweep.axis)
             axes.axhline(0, color=grey, linewidth=0.5)
             axes.grid(alpha=0.2)
         if len(sweep.curves) > 1:

@@ -1,9 +1,11 @@
 """NPL's losses on torch tensors: drop-in modules, functions in `functional`, and `from_npl` for your own.
 
+The values and derivatives are computed by NPL in NumPy, on the CPU; the tensors may be on any device.
+
+Examples
+--------
 >>> from npl.adapters.torch import CrossEntropyLoss, from_npl
 >>> import npl.adapters.torch.functional as F
-
-The values and derivatives are computed by NPL in NumPy, on the CPU; the tensors may be on any device.
 """
 
 try:

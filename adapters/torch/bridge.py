@@ -22,6 +22,7 @@ class NumpyLoss(nn.Module):
     Attributes
     ----------
     loss : callable
+        What the module was made of.
     """
 
     def __init__(self, loss: Any) -> None:

@@ -47,8 +47,9 @@ class AdaptiveLogSoftmaxWithLoss(ClusteredCrossEntropy):
     the head, beside one entry for each cluster of the others. With the head's logits $z = x W_h^\top + b$
     and those of cluster $i$, $u = (x P_i^\top) O_i^\top$,
 
-    $$\ell = -\log \mathrm{softmax}(z)_y \quad \text{for } y \text{ in the head}, \qquad
-    \ell = -\log \mathrm{softmax}(z)_{[i]} - \log \mathrm{softmax}(u)_y \quad
+    $$\ell = -\log \mathrm{softmax}(z)_y \quad \text{for } y \text{ in the head},$$
+
+    $$\ell = -\log \mathrm{softmax}(z)_{[i]} - \log \mathrm{softmax}(u)_y \quad
     \text{for } y \text{ in cluster } i .$$
 
     A cluster is computed for those samples alone whose class it has.
@@ -62,6 +63,7 @@ class AdaptiveLogSoftmaxWithLoss(ClusteredCrossEntropy):
     in_features : int
         F, of a sample.
     n_classes : int
+        How many classes there are.
     cutoffs : sequence of int
         Rising, each in [1, n_classes - 1].
     div_value : float, default 4.0

@@ -63,8 +63,9 @@ class CTCLoss(Loss):
     Given the target, an alignment has the probability $\prod_t e^{x_{t,\pi_t}} / p$. Under it let
     $n_{t,k} = [\pi_t = k]$, and $\gamma_{t,k}$ be its mean, the occupancy. Then
 
-    $$\frac{\partial \ell}{\partial x_{t,k}} = -\gamma_{t,k}, \qquad
-    \nabla^2 \ell\, v = -\operatorname{Cov}\Bigl(n_{t,k},\; \sum_{\tau, j} n_{\tau,j}\, v_{\tau,j}\Bigr)
+    $$\frac{\partial \ell}{\partial x_{t,k}} = -\gamma_{t,k},$$
+
+    $$\nabla^2 \ell\, v = -\operatorname{Cov}\Bigl(n_{t,k},\; \sum_{\tau, j} n_{\tau,j}\, v_{\tau,j}\Bigr)
     = -\gamma_{t,k}\,\bigl(\mathbb E[V \mid \pi_t = k] - \mathbb E[V]\bigr),$$
 
     with $V = \sum_\tau v_{\tau,\pi_\tau}$. Alignments are a Markov chain, so that one pass forward

@@ -57,8 +57,9 @@ class GaussianNLLLoss(ElementwiseLoss):
     \frac{\partial \ell}{\partial v} = \frac{1}{2 s} \left( 1 - \frac{r^2}{s} \right),$$
 
     $$\frac{\partial^2 \ell}{\partial x^2} = \frac{\partial^2 \ell}{\partial y^2} =
-    -\frac{\partial^2 \ell}{\partial x \partial y} = \frac{1}{s}, \qquad
-    \frac{\partial^2 \ell}{\partial x \partial v} = -\frac{\partial^2 \ell}{\partial y \partial v} =
+    -\frac{\partial^2 \ell}{\partial x \partial y} = \frac{1}{s},$$
+
+    $$\frac{\partial^2 \ell}{\partial x \partial v} = -\frac{\partial^2 \ell}{\partial y \partial v} =
     -\frac{r}{s^2}, \qquad
     \frac{\partial^2 \ell}{\partial v^2} = \frac{1}{s^2} \left( \frac{r^2}{s} - \frac{1}{2} \right).$$
 

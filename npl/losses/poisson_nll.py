@@ -49,8 +49,9 @@ class PoissonNLLLoss(ElementwiseLoss):
     **Derivatives**, with $\psi$ the derivative of $\log \Gamma$; its terms come with `full` alone:
 
     $$\frac{\partial \ell}{\partial x} = e^x - y, \qquad
-    \frac{\partial \ell}{\partial y} = -x + \psi(y + 1), \qquad
-    \frac{\partial^2 \ell}{\partial x^2} = e^x, \qquad
+    \frac{\partial \ell}{\partial y} = -x + \psi(y + 1),$$
+
+    $$\frac{\partial^2 \ell}{\partial x^2} = e^x, \qquad
     \frac{\partial^2 \ell}{\partial x \partial y} = -1, \qquad
     \frac{\partial^2 \ell}{\partial y^2} = \psi'(y + 1).$$
 

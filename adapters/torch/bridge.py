@@ -69,6 +69,12 @@ class NumpyLoss(nn.Module):
         places += [i for i, tensor in enumerate(found) if not tensor.is_floating_point()]
         names = paths(form)
         names = [_said(names[place]) for place in places]
+        for name, place in zip(names[count:], places[count:], strict=True):
+            if found[place].requires_grad and torch.is_grad_enabled():
+                raise TypeError(
+                    f"{self._name}: {name} is complex and requires a gradient, which NPL has for real "
+                    "tensors alone. Did you mean torch.view_as_real(...)?"
+                )
         tensors, dtype = computable([found[place] for place in places])
         if is_opaque(tensors):
             description = compiled.describe_function(
@@ -135,9 +141,12 @@ def from_npl(loss: Callable[..., Any]) -> NumpyLoss:
     **Gradients**, up to second order, flow to all floating-point tensors that require them, whether given by
     position, by keyword or inside of tuples, lists and dicts: the parameters of a model may be one argument,
     `dict(model.named_parameters())`. Only those that are asked for are computed; those of a scalar come
-    with the value, from one pass. Integer and boolean tensors reach the function as arrays, and everything
-    else (numbers, strings, arrays, None) as it is. Of an NPL loss in class form, gradients flow to the
-    arguments of its call; its keyword-only arguments are constants.
+    with the value, from one call of the function. A second derivative calls it again, so that it must not
+    depend on a random state, or on anything else that changes.
+
+    **Constants.** Integer and boolean tensors reach the function as arrays, and everything else (numbers,
+    strings, arrays, None) as it is. Of an NPL loss in class form, gradients flow to the arguments of its
+    call; its keyword-only arguments are constants.
 
     **float16 and bfloat16** are computed in float32, and come back as they were.
 

@@ -105,7 +105,8 @@ def literal(form: Form, refuse: Callable[[str], Exception]) -> Form:
     # Dynamo turns a number that changes between calls into a symbol, which has no text. `hex` makes
     # it a number again, for which Dynamo compiles anew.
     if isinstance(content, int):
-        return _INT, float(content).hex()
+        is_exact = -(2**53) <= content <= 2**53
+        return (_INT, float(content).hex()) if is_exact else (_OTHER, content)
     if isinstance(content, float):
         return _FLOAT, float(content).hex()
     raise refuse(type(content).__name__ if kind == _OTHER else kind.__name__)

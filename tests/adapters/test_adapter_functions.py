@@ -5,13 +5,15 @@ import gc
 import pickle
 import warnings
 import weakref
+from collections import namedtuple
 
 import numpy as np
 import pytest
 import scipy.special
 import torch
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
-from torch.func import functional_call, grad, hessian, jacrev, jvp, vmap
+from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
+from torch.utils.checkpoint import checkpoint
 
 import npl
 import npl.functional
@@ -111,6 +113,32 @@ def test_vmap_and_jacobian():
     torch.testing.assert_close(
         jacobian, torch.autograd.functional.jacobian(lambda a: unreduced(a, b, scale), a)
     )
+
+
+def test_forward_over_reverse_and_reverse_over_forward():
+    x, y = _x(4, 3, requires_grad=False), labels(3, 4)
+    module = from_npl(focal)
+    torch.testing.assert_close(jacfwd(module)(x, y), jacrev(module)(x, y))
+    torch.testing.assert_close(jacfwd(jacrev(module))(x, y), jacrev(jacfwd(module))(x, y))
+
+
+def test_a_gradient_inside():
+    def steepness(x):
+        return np.sum(npl.grad(lambda z: np.sum(np.sin(z)))(x) ** 2)
+
+    x = _x(3)
+    assert gradcheck(from_npl(steepness), x)
+    assert gradgradcheck(from_npl(steepness), x)
+
+
+def test_recomputed_and_not_recorded():
+    x, y = _x(4, 3), labels(3, 4)
+    module = from_npl(focal)
+    value = checkpoint(lambda x: module(x * 2, y), x, use_reentrant=False)
+    expected = torch.autograd.grad(module(x * 2, y), x)
+    torch.testing.assert_close(torch.autograd.grad(value, x), expected)
+    with torch.inference_mode():
+        torch.testing.assert_close(module(x.detach() * 2, y), value)
 
 
 # ---------------------------------------------------------------------- what it is given
@@ -215,6 +243,13 @@ def test_a_models_parameters_are_regularised():
     for name, parameter in model.named_parameters():
         expected = torch.zeros_like(parameter) if "bias" in name else parameter.detach()
         torch.testing.assert_close(parameter.grad, expected)
+
+
+def test_named_tuples():
+    Line = namedtuple("Line", ["slope", "offset"])
+    slope, offset = _x(3), _x()
+    from_npl(lambda line: np.sum(line.slope * 2 + line.offset))(Line(slope, offset)).backward()
+    assert (slope.grad.tolist(), offset.grad.item()) == ([2, 2, 2], 3)
 
 
 def test_what_is_no_container_of_tensors():
@@ -359,6 +394,15 @@ def test_an_argument_without_a_derivative():
         module(x, y, w)
     with pytest.raises(TypeError, match=r"cross_entropy: weight requires a gradient.*detach"):
         module(x, y, weight=w)
+
+
+def test_a_complex_tensor():
+    z = torch.ones(2, dtype=torch.complex64, requires_grad=True)
+    module = from_npl(lambda x, z: np.sum(x * np.abs(z)))
+    x = _x(2)
+    assert torch.equal(torch.autograd.grad(module(x, z.detach()), x)[0], torch.ones_like(x))
+    with pytest.raises(TypeError, match=r"argument 1 is complex and requires.*view_as_real"):
+        module(x, z)
 
 
 def test_what_has_no_rule():
@@ -533,6 +577,25 @@ def test_compiled_with_nested_arguments(backend):
     compiled = torch.compile(call, backend=backend, fullgraph=True)
     results = [torch.autograd.grad(one(w, b, x), (w, b, x)) for one in (compiled, call)]
     torch.testing.assert_close(*results, rtol=0, atol=0)
+
+
+def test_compiled_for_any_batch():
+    module = from_npl(focal)
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True, dynamic=True)
+    for n in (4, 7, 9):
+        x, y = _x(n, 3), labels(3, n)
+        assert torch.equal(compiled(x, y), module(x, y))
+
+
+def test_compiled_with_numbers_of_any_kind():
+    seen = []
+    module = from_npl(lambda x, number: (seen.append(number), np.sum(x) * 2.0)[1])
+    for number in (3, 2**60 + 1, True, 0.1, -np.inf):
+        torch.compiler.reset()
+        torch.compile(module, backend="eager", fullgraph=True)(_x(3), number)
+        assert (type(seen[-1]), seen[-1]) == (type(number), number)
+    torch.compile(module, backend="eager", fullgraph=True)(_x(3), np.float32(0.1))
+    assert seen[-1] == np.float32(0.1)
 
 
 def test_a_compiled_function_must_return_a_scalar():

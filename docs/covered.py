@@ -22,6 +22,11 @@ GROUPS = {
     "special": "`scipy.special`",
     "constant": "Constant",
 }
+# Modules that share a group; of NumPy's own, that of special functions has but np.i0.
+_HOME = {
+    **dict.fromkeys(["einsum", "norms", "products"], "linear_algebra"),
+    "special": "elementwise",
+}
 _SHARED = (pick, spread, times)  # what all rules are written with
 _OWN, _COMPOSED = "rule of its own", "written with others"
 
@@ -53,8 +58,7 @@ def _group(function: Any, name: str, rule: Any) -> str:
     for part in _parts(rule):
         module = str(getattr(part, "__module__", "")).rpartition(".")
         if module[0] == "npl.autodiff.rules":
-            elsewhere = {"einsum": "linear_algebra", "special": "elementwise"}
-            return elsewhere.get(module[2], module[2])
+            return _HOME.get(module[2], module[2])
     return "elementwise" if isinstance(function, np.ufunc) else "shapes"
 
 

@@ -75,13 +75,17 @@ class BinaryFocalLoss(FocalProductLoss):
     the second derivative, come on top. The partial derivatives are
 
     $$s_x = 1 - 2y, \quad L_x = \frac{x - y}{x (1 - x)}, \quad L_{xx} = \frac{y}{x^2} + \frac{1 - y}{(1 -
-    x)^2}, \qquad s_y = 1 - 2x, \quad L_y = \log\frac{1 - x}{x}, \quad L_{yy} = 0.$$
+    x)^2},$$
+
+    $$s_y = 1 - 2x, \quad L_y = \log\frac{1 - x}{x}, \quad L_{yy} = 0.$$
 
     With $s_{xy} = -2$ and $L_{xy} = -1/(x (1 - x))$ the mixed derivative is
 
-    $$\alpha_t \left( \gamma s^{\gamma - 1} \left((\gamma - 1) s_x s_y \frac{L}{s} + s_x L_y + s_y
-    L_x\right) - 2 \gamma s^\gamma \frac{L}{s} + s^\gamma L_{xy} \right) + (2\alpha - 1) s^\gamma
-    \left(\gamma s_x \frac{L}{s} + L_x\right).$$
+    $$\begin{aligned}
+    & \alpha_t \left( \gamma s^{\gamma - 1} \left((\gamma - 1) s_x s_y \frac{L}{s} + s_x L_y + s_y
+    L_x\right) - 2 \gamma s^\gamma \frac{L}{s} + s^\gamma L_{xy} \right) \\
+    & + (2\alpha - 1) s^\gamma \left(\gamma s_x \frac{L}{s} + L_x\right).
+    \end{aligned}$$
 
     **Limits.** A logarithm at its floor is constant: at $x = 0$ with target 1 the loss is $100\,
     \alpha$ and its gradient $-100\, \alpha \gamma$, that of $(1 - x)^\gamma$. Where $p_t = 1$ value and

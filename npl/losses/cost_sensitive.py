@@ -96,9 +96,10 @@ class CostSensitiveLoss(Loss):
     For a matrix, as $\partial p / \partial x \cdot v = p \odot (v - p \cdot v)$ is symmetric, and with
     $e_c = K_{yc} - \ell$ the excess of a class's cost over the expected one,
 
-    $$\frac{\partial \ell}{\partial x_c} = p_c\, e_c, \qquad (\nabla^2_{xx} \ell\, v)_c = p_c \Big( (v_c -
-    p \cdot v)\, e_c - \sum_j p_j\, (v_j - p \cdot v)\, e_j \Big), \qquad \frac{\partial \ell}{\partial
-    K_{yj}} = p_j ,$$
+    $$\frac{\partial \ell}{\partial x_c} = p_c\, e_c, \qquad \frac{\partial \ell}{\partial K_{yj}} = p_j,$$
+
+    $$(\nabla^2_{xx} \ell\, v)_c = p_c \Big( (v_c - p \cdot v)\, e_c - \sum_j p_j\, (v_j - p \cdot v)\, e_j
+    \Big),$$
 
     for $\sum_j p_j e_j = 0$. Both are linear in the cost; the mixed second derivatives are those of $-\log
     p_y$ and of $p$.

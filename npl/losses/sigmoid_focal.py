@@ -88,9 +88,11 @@ class SigmoidFocalLoss(FocalProductLoss):
     $$\frac{\partial^2 \ell}{\partial x^2} = \alpha_t s^\gamma \left( \gamma g L \left(\gamma g +
     \frac{q^2 y - p^2 (1 - y)}{s}\right) + 2 \gamma g (p - y) + p q \right),$$
 
-    $$\frac{\partial^2 \ell}{\partial x \partial y} = \alpha_t s^\gamma \left( \gamma (\gamma - 1) g (q -
-    p) \frac{L}{s} - 2 \gamma \frac{p q}{s} L - \gamma g x + \gamma (q - p) \frac{p - y}{s} - 1 \right)
-    + (2\alpha - 1) s^\gamma (\gamma g L + p - y),$$
+    $$\begin{aligned}
+    \frac{\partial^2 \ell}{\partial x \partial y} = {} & \alpha_t s^\gamma \left( \gamma (\gamma - 1) g (q -
+    p) \frac{L}{s} - 2 \gamma \frac{p q}{s} L - \gamma g x + \gamma (q - p) \frac{p - y}{s} - 1 \right) \\
+    & + (2\alpha - 1) s^\gamma (\gamma g L + p - y),
+    \end{aligned}$$
 
     $$\frac{\partial^2 \ell}{\partial y^2} = \alpha_t \gamma s^{\gamma - 1} (q - p) \left( (\gamma - 1)
     (q - p) \frac{L}{s} - 2 x \right) + 2 (2\alpha - 1) s^\gamma \left(\gamma (q - p) \frac{L}{s} - x

@@ -12,7 +12,8 @@ import npl.autodiff.rules.special  # noqa: F401 (fills the registry)
 from npl.autodiff.primitives import METHODS, RULES, _Constant, pick, spread, times
 from npl.autodiff.tape import Primitive
 
-# How functions are grouped: by the module of `npl.autodiff.rules` that has their rule.
+# How functions are grouped: by the module of `npl.autodiff.rules` that has their rule. One that is not
+# here is a group of its own name, at the end.
 GROUPS = {
     "elementwise": "Elementwise",
     "reductions": "Reductions",
@@ -96,7 +97,8 @@ def rows() -> dict[str, dict[str, list[str]]]:
             continue
         name = names.get(id(function), f"np.{function.__name__}")
         how = _OWN if _is_own(rule) else _COMPOSED
-        found[_group(function, name, rule)].setdefault(how, []).append(name)
+        group = _group(function, name, rule)
+        found.setdefault(group, {}).setdefault(how, []).append(name)
     for (ufunc, method), rule in METHODS.items():
         name = f"{names[id(ufunc)]}.{method}"
         group = "reductions" if method != "outer" else "elementwise"
@@ -143,7 +145,7 @@ def page() -> str:
         "",
     ]
     for group, own in rows().items():
-        text += [f"## {GROUPS[group]}", ""]
+        text += [f"## {GROUPS.get(group) or group.replace('_', ' ').capitalize()}", ""]
         if group == "constant":
             text += [_listed(names) for names in own.values()]
         else:

@@ -1,5 +1,6 @@
 """On a GPU: results there, one crossing each way, no wait beside it. Skipped without CUDA."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -7,7 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 
 import npl.adapters.torch.functional as F
 from adapter_cases import CASES, REDUCTIONS, labels
-from npl.adapters.torch import CrossEntropyLoss
+from npl.adapters.torch import CrossEntropyLoss, from_npl
 
 pytestmark = [
     pytest.mark.gpu,
@@ -139,3 +140,24 @@ def test_lenet_takes_the_same_step_as_with_torch():
 
     own, other = (step(criterion) for criterion in (CrossEntropyLoss(), nn.CrossEntropyLoss()))
     torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("reduce", [np.mean, lambda losses: losses])
+def test_functions_of_arrays(reduce):
+    def f(parameters, target, *, mask):
+        scores = parameters["scores"] * np.exp(parameters["scale"])
+        return reduce(np.where(mask, np.logaddexp(0, scores) - scores * (target == 1), 0))
+
+    results = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        scores = torch.randn(4, 3, dtype=torch.float64).to(device).requires_grad_()
+        scale = torch.zeros((), dtype=torch.float64, device=device, requires_grad=True)
+        target, mask = labels(2, 12).reshape(4, 3).to(device), (scores > -1).detach()
+        value = from_npl(f)({"scores": scores, "scale": scale}, target, mask=mask)
+        gradients = torch.autograd.grad(value.sum(), (scores, scale), create_graph=True)
+        along = sum((g * g).sum() for g in gradients)
+        results.append([value, *gradients, *torch.autograd.grad(along, (scores, scale))])
+        assert all(one.device.type == device for one in results[-1])
+    for cpu, cuda in zip(*results, strict=True):
+        torch.testing.assert_close(cuda.cpu(), cpu, rtol=1e-12, atol=1e-14)

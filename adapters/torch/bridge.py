@@ -139,10 +139,10 @@ def from_npl(loss: Callable[..., Any]) -> NumpyLoss:
     Notes
     -----
     **Gradients**, up to second order, flow to all floating-point tensors that require them, whether given by
-    position, by keyword or inside of tuples, lists and dicts: the parameters of a model may be one argument,
-    `dict(model.named_parameters())`. Only those that are asked for are computed; those of a scalar come
-    with the value, from one call of the function. A second derivative calls it again, so that it must not
-    depend on a random state, or on anything else that changes.
+    position, by keyword or inside of tuples, lists and dicts (`nn.ParameterList` and `nn.ParameterDict`
+    too): the parameters of a model may be one argument, `dict(model.named_parameters())`. Only those that
+    are asked for are computed; those of a scalar come with the value, from one call of the function. A second
+    derivative calls it again, so that it must not depend on a random state, or on anything else that changes.
 
     **Constants.** Integer and boolean tensors reach the function as arrays, and everything else (numbers,
     strings, arrays, None) as it is. Of an NPL loss in class form, gradients flow to the arguments of its

@@ -16,20 +16,16 @@ from torch import Tensor, nn
 Form: TypeAlias = tuple[Any, Any]
 
 # Tuples of types, not unions, which Dynamo cannot follow.
+_PLAIN = (int, str, type(None))  # of which there may be long lists
 _ARRAYS = (np.ndarray, np.generic)
 _LISTS = (list, nn.ParameterList)
 _DICTS = (dict, nn.ParameterDict)
 _OPAQUE = (nn.Module, Iterator)
 
-_TENSOR, _LIST, _TUPLE, _DICT, _INT, _FLOAT, _OTHER = (
-    "tensor",
-    "list",
-    "tuple",
-    "dict",
-    "int",
-    "float",
-    "",
-)
+# Kinds.
+_TENSOR, _OTHER = "tensor", ""
+_LIST, _TUPLE, _DICT = "list", "tuple", "dict"
+_INT, _FLOAT = "int", "float"  # of a literal
 
 
 def take_apart(value: Any, tensors: list[Tensor], *, take_arrays: bool = False) -> Form:
@@ -38,11 +34,13 @@ def take_apart(value: Any, tensors: list[Tensor], *, take_arrays: bool = False) 
     Raises
     ------
     TypeError
-        For a container that is none of an array's: the function would find tensors in it.
+        For a module or an iterator, in which the function would find tensors.
     """
     if isinstance(value, Tensor):
         tensors.append(value)
         return _TENSOR, len(tensors) - 1
+    if isinstance(value, _PLAIN) or type(value) is float:  # np.float64 is one too, but no plain one
+        return _OTHER, value
     if take_arrays and isinstance(value, _ARRAYS):
         tensors.append(torch.as_tensor(value))
         return _TENSOR, len(tensors) - 1

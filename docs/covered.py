@@ -32,15 +32,18 @@ _SHARED = (pick, spread, times)  # what all rules are written with
 _OWN, _COMPOSED = "rule of its own", "written with others"
 
 
-def _public_names() -> dict[int, str]:
-    """Return what users call NumPy's and SciPy's functions, by identity; the shortest wins."""
-    modules = {"scipy.special": scipy.special, "np.linalg": np.linalg, "np": np}
-    return {
-        id(value): f"{prefix}.{name}"
-        for prefix, module in modules.items()
-        for name, value in sorted(vars(module).items(), reverse=True)
-        if callable(value) and not name.startswith("_") and getattr(value, "__name__", name) == name
-    }
+def _public_names() -> dict[int, list[str]]:
+    """Return what users call NumPy's and SciPy's functions, by identity: some have several names."""
+    names: dict[int, list[str]] = {}
+    for prefix, module in {
+        "np": np,
+        "np.linalg": np.linalg,
+        "scipy.special": scipy.special,
+    }.items():
+        for name, value in vars(module).items():
+            if callable(value) and not isinstance(value, type) and not name.startswith("_"):
+                names.setdefault(id(value), []).append(f"{prefix}.{name}")
+    return names
 
 
 def _parts(rule: Any) -> Iterator[Any]:
@@ -95,12 +98,12 @@ def rows() -> dict[str, dict[str, list[str]]]:
     for function, rule in RULES.items():
         if isinstance(function, str):  # an operation of arrays that is no function of NumPy
             continue
-        name = names.get(id(function), f"np.{function.__name__}")
+        own = names.get(id(function), [f"np.{function.__name__}"])
         how = _OWN if _is_own(rule) else _COMPOSED
-        group = _group(function, name, rule)
-        found.setdefault(group, {}).setdefault(how, []).append(name)
+        group = _group(function, own[0], rule)
+        found.setdefault(group, {}).setdefault(how, []).extend(own)
     for (ufunc, method), rule in METHODS.items():
-        name = f"{names[id(ufunc)]}.{method}"
+        name = f"np.{ufunc.__name__}.{method}"
         group = "reductions" if method != "outer" else "elementwise"
         how = _OWN if _is_own(rule) else _COMPOSED
         found[group].setdefault(how, []).append(name)
@@ -111,7 +114,7 @@ def missing() -> tuple[list[str], list[str]]:
     """Return the ufuncs of floats in NumPy, and the functions of `np.linalg`, that have no rule."""
     names = _public_names()
     ufuncs = [
-        names[id(value)]
+        names[id(value)][0]
         for value in _distinct(vars(np).values())
         if isinstance(value, np.ufunc) and value not in RULES and any("d" in t for t in value.types)
     ]

@@ -18,8 +18,12 @@ def test_every_rule_is_in_one_place() -> None:
     counted = Counter(
         name for groups in covered.rows().values() for names in groups.values() for name in names
     )
-    functions = [function for function in RULES if not isinstance(function, str)]
-    assert sum(counted.values()) == len(functions) + len(METHODS)
+    own = {function.__name__ for function in RULES if not isinstance(function, str)}
+    own |= {f"{ufunc.__name__}.{method}" for ufunc, method in METHODS}
+    short = {
+        name.partition(".")[2].removeprefix("linalg.").removeprefix("special.") for name in counted
+    }
+    assert own <= short
     assert set(counted.values()) == {1}
 
 
@@ -33,6 +37,7 @@ def test_places() -> None:
     own, composed = "rule of its own", "written with others"
     for name, place in {
         "np.exp": ("elementwise", own),
+        "np.abs": ("elementwise", own),
         "np.i0": ("elementwise", own),
         "np.sum": ("reductions", own),
         "np.var": ("reductions", composed),

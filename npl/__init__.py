@@ -69,6 +69,13 @@ from npl.losses.smooth_l1 import SmoothL1Loss
 from npl.losses.soft_margin import SoftMarginLoss
 from npl.losses.triplet_margin import TripletMarginLoss
 from npl.losses.triplet_margin_with_distance import TripletMarginWithDistanceLoss
+from npl.objectives.multi_task import MultiTaskLoss
+from npl.objectives.objective import Objective
+from npl.objectives.uncertainty import UncertaintyWeightedLoss
+from npl.objectives.weighted_sum import WeightedSum
+from npl.penalties.elastic_net import ElasticNetPenalty
+from npl.penalties.l1 import L1Penalty
+from npl.penalties.l2 import L2Penalty
 
 __version__ = "0.1.0"
 
@@ -84,6 +91,7 @@ __all__ = [
     "CostSensitiveLoss",
     "CrossEntropyLoss",
     "DiceLoss",
+    "ElasticNetPenalty",
     "EntropyLoss",
     "FocalLoss",
     "GHMCLoss",
@@ -93,6 +101,8 @@ __all__ = [
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
+    "L1Penalty",
+    "L2Penalty",
     "LinearCrossEntropyLoss",
     "LogCoshLoss",
     "Loss",
@@ -101,7 +111,9 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiTaskLoss",
     "NLLLoss",
+    "Objective",
     "PairwiseDistance",
     "PoissonNLLLoss",
     "QuantileLoss",
@@ -110,6 +122,8 @@ __all__ = [
     "SoftMarginLoss",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "UncertaintyWeightedLoss",
+    "WeightedSum",
     "check_grads",
     "class_balanced_weights",
     "defvjp",

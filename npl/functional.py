@@ -37,6 +37,9 @@ from npl.losses.smooth_l1 import smooth_l1_loss
 from npl.losses.soft_margin import soft_margin_loss
 from npl.losses.triplet_margin import triplet_margin_loss
 from npl.losses.triplet_margin_with_distance import triplet_margin_with_distance_loss
+from npl.penalties.elastic_net import elastic_net_penalty
+from npl.penalties.l1 import l1_penalty
+from npl.penalties.l2 import l2_penalty
 
 __all__ = [
     "binary_cross_entropy",
@@ -48,6 +51,7 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "dice_loss",
+    "elastic_net_penalty",
     "entropy_loss",
     "focal_loss",
     "gaussian_nll_loss",
@@ -57,6 +61,8 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "l1_penalty",
+    "l2_penalty",
     "linear_cross_entropy",
     "log_cosh_loss",
     "margin_ranking_loss",

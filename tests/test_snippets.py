@@ -22,7 +22,9 @@ def test_sessions(path: Path) -> None:
     assert doctest.DocTestRunner(optionflags=options).run(test).failed == 0
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/index.md", "docs/torch.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "docs/index.md", "docs/objectives.md", "docs/torch.md"]
+)
 def test_scripts(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Run the blocks of a page in order; where a line says `# True`, it prints that."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / path).read_text("utf-8"), re.DOTALL)

@@ -46,6 +46,8 @@ from npl.adapters.torch.losses.regression import HuberLoss, L1Loss, MSELoss, Smo
 from npl.adapters.torch.losses.reweighted import CostSensitiveLoss, GHMCLoss, GHMRLoss
 from npl.adapters.torch.losses.robust import LogCoshLoss, QuantileLoss
 from npl.adapters.torch.losses.sequence import CTCLoss
+from npl.adapters.torch.penalties import ElasticNetPenalty, L1Penalty, L2Penalty
+from npl.adapters.torch.tasks import MultiTaskLoss, UncertaintyWeightedLoss
 
 __all__ = [
     "AdaptiveLogSoftmaxWithLoss",
@@ -58,6 +60,7 @@ __all__ = [
     "CostSensitiveLoss",
     "CrossEntropyLoss",
     "DiceLoss",
+    "ElasticNetPenalty",
     "EntropyLoss",
     "FocalLoss",
     "GHMCLoss",
@@ -67,6 +70,8 @@ __all__ = [
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
+    "L1Penalty",
+    "L2Penalty",
     "LinearCrossEntropyLoss",
     "LogCoshLoss",
     "MSELoss",
@@ -74,6 +79,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiTaskLoss",
     "NLLLoss",
     "NumpyLoss",
     "PairwiseDistance",
@@ -84,5 +90,6 @@ __all__ = [
     "SoftMarginLoss",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "UncertaintyWeightedLoss",
     "from_npl",
 ]

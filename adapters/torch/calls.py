@@ -229,6 +229,37 @@ def loss_call(
     return LossCall(loss(**arrays, **options), names, operands)
 
 
+class PenaltyCall(TransformedCall):
+    """A penalty of all its arrays.
+
+    Parameters
+    ----------
+    penalty : npl.L1Penalty, npl.L2Penalty or npl.ElasticNetPenalty
+    operands : int
+        The number of arrays.
+    """
+
+    is_reduced = True
+
+    def __init__(self, penalty: Any, operands: int) -> None:
+        self.name = type(penalty).__name__
+        self.operands = operands
+        self._penalty = dataclasses.replace(penalty, include=_everyone)
+
+    def bind(self, arrays: Arrays) -> Callable[..., Any]:
+        return lambda *operands: self._penalty(operands)
+
+
+def _everyone(name: str, array: Array) -> bool:
+    return True
+
+
+@lru_cache(maxsize=1024, typed=True)
+def penalty_call(penalty: type[Any], operands: int, **options: float) -> PenaltyCall:
+    """Return the call of a penalty; the same options give the same call."""
+    return PenaltyCall(penalty(**options), operands)
+
+
 class FunctionCall(TransformedCall):
     """Any function of arrays that NPL's transforms accept.
 

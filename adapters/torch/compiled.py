@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 import npl
-from npl.adapters.torch.calls import Call, FunctionCall, LossCall, loss_call
+from npl.adapters.torch.calls import Call, FunctionCall, LossCall, loss_call, penalty_call
 from npl.adapters.torch.host import arrays_of, tensor_of
 from npl.adapters.torch.structure import Form, from_literal, literal, put_together, take_apart
 
@@ -73,7 +73,10 @@ def _call(description: str) -> Call:
     f, names, operands, *rest = ast.literal_eval(description)
     if not f.startswith("registered:"):
         options = {name: put_together(from_literal(form), ()) for name, form in rest[0].items()}
-        return loss_call(getattr(npl, f), names, operands, **options)
+        named = getattr(npl, f)
+        if issubclass(named, npl.Loss):
+            return loss_call(named, names, operands, **options)
+        return penalty_call(named, operands, **options)
     registered = _REGISTRY.get(f)
     if registered is None:
         raise RuntimeError(

@@ -3,8 +3,9 @@
 >>> import npl.adapters.torch.functional as F
 
 Beside torch's own arguments each takes, by keyword, NPL's `sample_weight`, `normalizer` and `empty`; but for
-the distances `cosine_similarity` and `pairwise_distance`, which are neither weighted nor reduced. The
-formulas, options and derivatives are those of the loss that a docstring names.
+the distances `cosine_similarity` and `pairwise_distance`, which are neither weighted nor reduced, and the
+penalties, which are of parameters. The formulas, options and derivatives are those of the loss that a
+docstring names.
 """
 
 from npl.adapters.torch.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
@@ -36,6 +37,7 @@ from npl.adapters.torch.losses.regression import huber_loss, l1_loss, mse_loss, 
 from npl.adapters.torch.losses.reweighted import cost_sensitive_loss, ghmc_loss, ghmr_loss
 from npl.adapters.torch.losses.robust import log_cosh_loss, quantile_loss
 from npl.adapters.torch.losses.sequence import ctc_loss
+from npl.adapters.torch.penalties import elastic_net_penalty, l1_penalty, l2_penalty
 
 __all__ = [
     "binary_cross_entropy",
@@ -47,6 +49,7 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "dice_loss",
+    "elastic_net_penalty",
     "entropy_loss",
     "focal_loss",
     "gaussian_nll_loss",
@@ -56,6 +59,8 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "l1_penalty",
+    "l2_penalty",
     "linear_cross_entropy",
     "log_cosh_loss",
     "margin_ranking_loss",

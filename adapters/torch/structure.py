@@ -54,7 +54,14 @@ def take_apart(value: Any, tensors: list[Tensor], *, take_arrays: bool = False) 
         kind = type(value) if hasattr(value, "_fields") else _TUPLE
         return kind, [inside(element) for element in value]
     if isinstance(value, _DICTS):
-        return _DICT, [(key, inside(element)) for key, element in value.items()]
+        before = len(tensors)
+        content = [(key, inside(element)) for key, element in value.items()]
+        if type(value) is dict and len(tensors) == before:
+            return (
+                _OTHER,
+                value,
+            )  # the caller's own, who may want it filled: `log=` of a sum of losses
+        return _DICT, content
     if isinstance(value, _OPAQUE):
         raise TypeError(
             f"from_npl: a function of arrays was given {type(value).__name__}, which NPL does not look into. "
@@ -94,6 +101,8 @@ def literal(form: Form, refuse: Callable[[str], Exception]) -> Form:
     kind, content = form
     if kind == _TENSOR:
         return form
+    if kind == _OTHER and isinstance(content, dict):
+        kind, content = _DICT, [(key, take_apart(own, [])) for key, own in content.items()]
     if kind == _DICT:
         return kind, [(key, literal(element, refuse)) for key, element in content]
     if kind in (_LIST, _TUPLE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from threading import local
@@ -53,6 +54,7 @@ class Trace:
         self.args = args
         self.arguments: dict[int, list[Argument | None]] = {}
         self._nested = False
+        self._starts: dict[int, int] = {}  # of an argument's leaves among all
         call = list(args)
         for number in dict.fromkeys(numbers):
             leaves = list(nests.leaves(args[number]))
@@ -174,15 +176,14 @@ class Trace:
 
     def by_argument(self, gradients: Sequence[Any], number: int) -> Any:
         """Return an argument's gradients in its own form."""
-        position = 0
-        for own_number, own in self.arguments.items():
-            count = sum([leaf is not None for leaf in own])
-            if own_number == number:
-                mine = iter(gradients[position : position + count])
-                contents = [None if leaf is None else next(mine) for leaf in own]
-                return nests.refill(self.args[number], contents)
-            position += count
-        raise KeyError(number)
+        if not self._starts:
+            start = 0
+            for own_number, own in self.arguments.items():
+                self._starts[own_number] = start
+                start += sum([leaf is not None for leaf in own])
+        mine = iter(gradients[self._starts[number] :])
+        contents = [None if leaf is None else next(mine) for leaf in self.arguments[number]]
+        return nests.refill(self.args[number], contents)
 
 
 def as_results(
@@ -193,7 +194,7 @@ def as_results(
     None shares memory with a leaf, with another one, or with what is `not_shared`.
     """
     results: list[Any] = []
-    others = [leaf.value for leaf in leaves] + [np.asarray(array) for array in not_shared]
+    taken = _Memory([leaf.value for leaf in leaves] + [np.asarray(array) for array in not_shared])
     for leaf, gradient in zip(leaves, gradients, strict=True):
         if gradient is None:
             gradient = None if leaf.held else np.zeros_like(leaf.value)
@@ -202,12 +203,59 @@ def as_results(
         else:
             gradient = np.asarray(gradient)
             flags = gradient.flags
-            is_shared = any(np.may_share_memory(gradient, other) for other in others)
-            if is_shared or not (flags.writeable and flags.c_contiguous):
+            if not (flags.writeable and flags.c_contiguous) or taken.holds_some_of(gradient):
                 gradient = gradient.copy()
-            others.append(gradient)
+            taken.add(gradient)
         results.append(gradient)
     return results
+
+
+class _Memory:
+    """Where arrays lie in memory: few are compared one by one, many by their addresses in order."""
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self._arrays = list(arrays)
+        self._placed = 0
+        self._starts: list[int] = []  # of stretches that do not meet
+        self._ends: list[int] = []
+
+    def add(self, array: Array) -> None:
+        """Note where an array lies."""
+        self._arrays.append(array)
+
+    def holds_some_of(self, array: Array) -> bool:
+        """Whether some of an array lies, or may lie, where another does."""
+        if len(self._arrays) <= _FEW:
+            return any(np.may_share_memory(array, other) for other in self._arrays)
+        for other in self._arrays[self._placed :]:
+            self._place(*_bounds(other))
+        self._placed = len(self._arrays)
+        start, end = _bounds(array)
+        place = bisect.bisect_right(self._ends, start)
+        return start != end and place < len(self._starts) and self._starts[place] < end
+
+    def _place(self, start: int, end: int) -> None:
+        """Put a stretch into its place, in one with those that it meets."""
+        if start == end:
+            return
+        first = bisect.bisect_right(self._ends, start)
+        last = bisect.bisect_left(self._starts, end)
+        if first < last:
+            start = min(start, self._starts[first])
+            end = max(end, self._ends[last - 1])
+        self._starts[first:last] = [start]
+        self._ends[first:last] = [end]
+
+
+_FEW = 8
+
+
+def _bounds(array: Array) -> tuple[int, int]:
+    """Return the addresses of an array's first byte and of what follows its last."""
+    if not array.flags.c_contiguous:
+        return np.lib.array_utils.byte_bounds(array)
+    start = array.__array_interface__["data"][0]
+    return start, start + array.nbytes
 
 
 def given_argnums(transform: str, argnums: Argnums) -> tuple[list[int], bool]:

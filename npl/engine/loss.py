@@ -19,6 +19,7 @@ from npl.engine.reduction import (
     legacy_reduction,
     sample_weights,
 )
+from npl.engine.summand import Summand
 
 Layout = Literal["elementwise", "classes", "other"]
 
@@ -56,12 +57,13 @@ class Terms(NamedTuple):
     weighs_samples: bool = False
 
 
-class Loss(ABC):
+class Loss(Summand, ABC):
     """A loss: a value, its gradient and its Hessian-vector product from one definition.
 
     A subclass is a frozen dataclass of its options. It checks its arguments in `_bind` and gives
     the mathematics of a block of `n` rows in three methods; reduction, weights, dtypes, blocks,
-    threads and the way back into the caller's shapes are the engine's (`npl.engine.problem`).
+    threads and the way back into the caller's shapes are the engine's (`npl.engine.problem`). Losses
+    add and scale: `a + 0.1 * b` is an `npl.WeightedSum`.
 
     Attributes
     ----------
@@ -80,11 +82,6 @@ class Loss(ABC):
     empty: Empty
 
     layout: ClassVar[Layout] = "other"
-
-    @property
-    def name(self) -> str:
-        """The name that messages begin with."""
-        return type(self).__name__
 
     @abstractmethod
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:

@@ -116,9 +116,9 @@ class Problem:
 
         return self._result(self._run(work), out, self.nothing)
 
-    def value_and_grad(self, wrt: Sequence[int]) -> tuple[Any, list[Array]]:
-        """Return the reduced value and its gradient with respect to the operands `wrt`, in one pass."""
-        totals, gradients = self._differentiate(self._gradient, 1.0, wrt, with_value=True)
+    def value_and_grad(self, wrt: Sequence[int], cotangent: float = 1.0) -> tuple[Any, list[Array]]:
+        """Return the reduced value, and `cotangent` pulled back to the operands `wrt`, in one pass."""
+        totals, gradients = self._differentiate(self._gradient, cotangent, wrt, with_value=True)
         return self._result(totals, None, self.nothing), gradients
 
     def vjp(self, cotangent: Any, wrt: Sequence[int]) -> list[Array]:

@@ -58,6 +58,13 @@ from npl.numerics.logistic import (
     sigmoids,
     softplus_minus,
 )
+from npl.numerics.magnitudes import (
+    block_of_magnitudes,
+    block_of_squares,
+    in_range_magnitudes,
+    in_range_squares,
+    scaled,
+)
 from npl.numerics.margins import hinge_slope, margin_block_rows, margin_excess
 from npl.numerics.norms import (
     RowNorms,
@@ -125,6 +132,8 @@ __all__ = [
     "across",
     "align",
     "angles",
+    "block_of_magnitudes",
+    "block_of_squares",
     "centered",
     "covariance_product",
     "decay_of",
@@ -141,6 +150,8 @@ __all__ = [
     "focal_hvp",
     "focal_softmax",
     "hinge_slope",
+    "in_range_magnitudes",
+    "in_range_squares",
     "labelled_probabilities",
     "labelled_residual",
     "linear",
@@ -170,6 +181,7 @@ __all__ = [
     "project_out",
     "rounded_off",
     "row_norms",
+    "scaled",
     "scaled_align",
     "scaled_covariance",
     "scaled_to_classes",

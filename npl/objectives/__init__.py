@@ -1,0 +1,1 @@
+"""What is minimised: weighted sums of losses, losses of several tasks, and cost plus regularisation."""

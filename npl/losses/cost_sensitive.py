@@ -215,6 +215,8 @@ class CostSensitiveLoss(Loss):
         if cost.ndim == 1:
             nll, softmax = numerics.softmax_nll(logits, labels)
             price = cost.take(labels).astype(np.float64)  # the range for any cost
+            if logits.dtype == np.float32 and cost.max(initial=0) > 1 and _lost_digits(softmax):
+                return self._forward(logits.astype(np.float64), labels, cost)
             losses = price * nll
             losses[price == 0] = 0
             return losses, _Priced(labels, softmax, nll, price, len(cost))
@@ -314,7 +316,8 @@ class CostSensitiveLoss(Loss):
 
     def _hessian_diag(self, operands: Sequence[Array], c: Array, which: int, out: Array) -> None:
         logits, labels, cost = operands
-        softmax = numerics.split_softmax(logits)
+        # A cost may bring back what float32 has no digits of.
+        softmax = numerics.split_softmax(logits.astype(np.float64))
         if cost.ndim == 1:
             price = cost.take(labels)
             second = softmax.p * softmax.complement * (c * price)[:, None]
@@ -323,6 +326,15 @@ class CostSensitiveLoss(Loss):
             excess = _excess(softmax.p, _rows(cost, labels, like=softmax.p))
             second = softmax.p * (softmax.complement - softmax.p) * excess * c[:, None]
         out[...] = second
+
+
+def _lost_digits(softmax: numerics.LabelledSoftmax) -> bool:
+    """Return whether a probability is below what float32 holds in full."""
+    exp = numerics.flat(softmax.exp)
+    exp[softmax.at] = softmax.label_exp
+    smallest = np.minimum.reduce(exp, initial=1)
+    exp[softmax.at] = 0
+    return bool(smallest < _SMALLEST_NORMAL * softmax.exp.shape[-1])
 
 
 def _rows(table: Array, labels: Array, like: Array) -> Array:

@@ -76,6 +76,8 @@ class GradientHarmonizedLoss(ElementwiseLoss):
         number(self.name, "momentum", self.momentum, Interval(0, 1))
         if self.momentum == 1:
             raise ValueError(f"{self.name}: momentum is 1; it must be below 1.")
+        # A float32 of the caller's must not pull 1 - momentum down to float32.
+        object.__setattr__(self, "momentum", float(self.momentum))
 
     def losses_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the losses: that of the arguments, broadcast."""

@@ -88,6 +88,9 @@ class QuantileLoss(ResidualLoss):
     def __post_init__(self) -> None:
         self._check_options(None, None)
         _check_quantile(self.name, self.quantile)
+        if self._is_number:
+            # A float32 of the caller's must not pull 1 - q down to float32.
+            object.__setattr__(self, "quantile", float(self.quantile))  # type: ignore[arg-type]
 
     def __call__(
         self,

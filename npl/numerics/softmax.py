@@ -215,7 +215,8 @@ def centered(p: Array, v: Array) -> Array:
     origin = (v * dominant).sum(-1)  # of one term, quicker than to look for it
     if not np.isfinite(np.add.reduce(origin)):
         origin = np.where(dominant, v, 0).sum(-1)
-    relative: Array = np.subtract(v, origin[:, None])
+    # What is left of the mean may be below what float32 holds, where p is of float64.
+    relative: Array = np.subtract(v, origin[:, None], dtype=np.result_type(p, v))
     mean = (p * relative).sum(-1)
     relative -= mean[:, None]
     return relative

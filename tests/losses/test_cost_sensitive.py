@@ -99,6 +99,28 @@ def test_costs_of_all_sizes(dtype: type) -> None:
             np.testing.assert_allclose(gradient, [[-size, size]], rtol=1e-5)
 
 
+@MATRIX
+def test_a_large_cost_of_what_is_below_the_normal_numbers(is_matrix: bool) -> None:
+    # Times 1e30, probabilities of which float32 holds a few bits, or none, are normal numbers.
+    x = np.array([[0, 95, 0], [-64, 48, -106], [0, 0, 95]], np.float32)
+    labels = np.array([1, 2, 2])
+    cost = np.full((3, 3) if is_matrix else 3, 3e30, np.float32)
+    if is_matrix:
+        np.fill_diagonal(cost, 0)
+    total, single = (npl.CostSensitiveLoss(cost, reduction=r) for r in ("sum", "none"))
+    v = np.random.default_rng(0).normal(size=x.shape).astype(np.float32)
+    tiny = np.finfo(np.float32).tiny
+    for of in (
+        lambda x, v: single(x, labels),
+        lambda x, v: npl.grad(total)(x, labels),
+        lambda x, v: npl.hvp(total, (x, labels), (v, None))[0],
+        lambda x, v: npl.hessian_diag(total)(x, labels),
+        lambda x, v: npl.jvp(single, (x, labels), (v, None))[1],
+    ):
+        got, exact = of(x, v), of(x.astype(np.float64), v.astype(np.float64))
+        np.testing.assert_allclose(got, exact, rtol=1e-6, atol=tiny)
+
+
 def test_a_shared_cost_changes_no_gradient() -> None:
     logits, labels, cost = sample(np.float64, is_matrix=True)
     cost = np.round(cost * 1024) / 1024

@@ -450,3 +450,14 @@ def test_memory_beside_the_gradient_is_a_weight_per_element() -> None:
         finally:
             tracemalloc.stop()
         assert peak < 2.75 * x.nbytes
+
+
+@pytest.mark.parametrize("loss", [npl.GHMCLoss, npl.GHMRLoss])
+def test_a_float32_of_the_callers_keeps_the_arithmetic_in_float64(loss: Any) -> None:
+    x, y = np.array([0.3, -2.0, 1.0]), np.array([0.0, 1.0, 1.0])
+    momentum = np.float32(0.1)
+    got, exact = (
+        loss(momentum=m, bin_counts=np.arange(10.0), reduction="none")(x, y)
+        for m in (momentum, float(momentum))
+    )
+    np.testing.assert_array_equal(got, exact)

@@ -179,3 +179,11 @@ def test_a_curvature_below_float32_comes_back_with_its_weight() -> None:
     loss = npl.LogCoshLoss(reduction="sum")
     product = npl.hvp(loss, (x, zero), (np.ones_like(x), None), sample_weight=[1e43])[0]
     np.testing.assert_allclose(product, 4e43 * np.exp(-100.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_narrow_quantile_keeps_the_digits_of_a_wide_input(dtype: type) -> None:
+    # Without its rounding of 1 - q.
+    x, y, q = np.array([3.0, -1.0]), np.zeros(2), dtype(0.1)
+    losses = F.quantile_loss(x, y, q, "none")
+    np.testing.assert_allclose(losses, [3 * (1 - float(q)), float(q)], rtol=1e-15)

@@ -98,11 +98,18 @@ def _wrong_dtype(loss: str, name: str, array: Array, wanted: str) -> TypeError:
 
 
 def indices(
-    loss: str, name: str, value: ArrayLike, *, what: str = "class indices", kinds: str = "iub"
+    loss: str,
+    name: str,
+    value: ArrayLike,
+    *,
+    what: str = "class indices",
+    kinds: str = "iub",
+    one_hot: tuple[int, ...] | None = None,
 ) -> Array:
     """Return `value` as an array of integers: class indices, or `what` else they are.
 
-    Booleans are the classes 0 and 1, unless `kinds` leaves them out.
+    Booleans are the classes 0 and 1, unless `kinds` leaves them out. `one_hot` is the shape that floats
+    would have if they stood for class indices.
 
     Raises
     ------
@@ -115,6 +122,8 @@ def indices(
     if array.dtype.kind in kinds or array.size == 0:
         return array
     hint = f" Did you mean {name}.astype(np.int64)?" if array.dtype.kind == "f" else ""
+    if hint and array.shape == one_hot:
+        hint = f" For one-hot targets, did you mean {name}.argmax({min(1, array.ndim - 1)})?"
     raise TypeError(
         f"{loss}: {name} has dtype {array.dtype} and shape {array.shape}; {what} must be "
         f"integers.{hint}"

@@ -103,10 +103,11 @@ def class_labels(
     IndexError
         If one that counts lies outside the classes; the message has its place and value.
     """
-    labels = indices(loss, "target", target)
+    of_input = (*layout.shape[:1], layout.classes, *layout.shape[1:])
+    labels = indices(loss, "target", target, one_hot=of_input)
     one_of_unbatched = layout.shape == () and labels.shape == (1,)  # torch takes both () and (1,)
     if labels.shape != layout.shape and not one_of_unbatched:
-        reference = reference or f"input {(*layout.shape[:1], layout.classes, *layout.shape[1:])}"
+        reference = reference or f"input {of_input}"
         raise shape_mismatch(loss, "target", labels.shape, reference, layout.shape)
     labels = labels.reshape(layout.lead)
     if labels.size == 0:

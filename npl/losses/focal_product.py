@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npl import numerics
-from npl.engine.arguments import Array, Interval, number
+from npl.engine.arguments import Array, Interval, is_number, number
 from npl.engine.elementwise import ElementwiseLoss
 from npl.engine.loss import Terms
 
@@ -68,7 +68,14 @@ class FocalProductLoss(ElementwiseLoss):
     def _check_focal_options(self) -> None:
         self._check_options(None, None)
         if self.alpha is not None:
-            number(self.name, "alpha", self.alpha, Interval(-math.inf, 1))
+            allowed = "[0, 1], or negative or None for no weights"
+            if not is_number(self.alpha):
+                raise TypeError(
+                    f"{self.name}: alpha is {self.alpha!r}; it must be a number in {allowed}. "
+                    "For a weight per class, did you mean FocalLoss(weight=)?"
+                )
+            if not self.alpha <= 1:
+                raise ValueError(f"{self.name}: alpha is {self.alpha!r}; it must lie in {allowed}.")
             object.__setattr__(self, "alpha", float(self.alpha))
         object.__setattr__(self, "gamma", checked_gamma(self.name, self.gamma))
 

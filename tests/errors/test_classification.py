@@ -51,7 +51,8 @@ DTYPES = [
         X,
         P,
         raises=TypeError,
-        says=f"NLLLoss: target has dtype float64 and shape (3, 4); {INTEGERS}",
+        says="NLLLoss: target has dtype float64 and shape (3, 4); class indices must be integers. "
+        "For one-hot targets, did you mean target.argmax(1)?",
     ),
 ]
 

@@ -72,9 +72,16 @@ def test_gamma(name: str) -> None:
 @pytest.mark.parametrize("name", BINARY)
 def test_alpha(name: str) -> None:
     loss: Any = CLASSES[name]
+    allowed = "[0, 1], or negative or None for no weights"
     for alpha, error, text in (
-        (1.5, ValueError, "alpha is 1.5; it must lie in [-inf, 1]."),
-        ([0.25, 0.75], TypeError, "alpha is [0.25, 0.75]; it must be a number in [-inf, 1]."),
+        (1.5, ValueError, f"alpha is 1.5; it must lie in {allowed}."),
+        (float("nan"), ValueError, f"alpha is nan; it must lie in {allowed}."),
+        (
+            [0.25, 0.75],
+            TypeError,
+            f"alpha is [0.25, 0.75]; it must be a number in {allowed}. "
+            "For a weight per class, did you mean FocalLoss(weight=)?",
+        ),
     ):
         raises(lambda alpha=alpha: loss(alpha), error, f"{name}: {text}")  # type: ignore[misc]
 
@@ -132,6 +139,12 @@ def test_focal_loss() -> None:
         TypeError,
         "FocalLoss: target has dtype float64 and shape (3,); class indices must be integers. "
         "Did you mean target.astype(np.int64)?",
+    )
+    raises(
+        lambda: F.focal_loss(ROWS, np.eye(4)[LABELS]),
+        TypeError,
+        "FocalLoss: target has dtype float64 and shape (3, 4); class indices must be integers. "
+        "For one-hot targets, did you mean target.argmax(1)?",
     )
     raises(
         lambda: F.focal_loss(ROWS, np.array([0, 4, 1])),

@@ -117,6 +117,18 @@ def test_compiled_with_momentum():
         assert torch.equal(module.bin_counts, eager.bin_counts)
 
 
+@pytest.mark.parametrize("name", ["GHMCLoss", "GHMRLoss"])
+def test_an_evaluation_with_momentum_compiles_as_one_graph(name):
+    x, y = torch.randn(8), torch.randint(0, 2, (8,)).float()
+    module = getattr(adapter, name)(momentum=0.5)
+    module(x, y)
+    module.eval()
+    counts = module.bin_counts.clone()
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    assert compiled(x, y) == module(x, y)
+    assert torch.equal(module.bin_counts, counts)
+
+
 def test_each_slice_of_a_batch_has_its_own_weights():
     x, y = torch.randn(3, 8), torch.randint(2, (3, 8)).float()
     for function in (F.ghmc_loss, F.ghmr_loss):

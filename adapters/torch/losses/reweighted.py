@@ -175,8 +175,7 @@ class _GradientHarmonized(Options, nn.Module):
         self, loss: type[Any], input: Tensor, target: Tensor, sample_weight: Any, **options: Any
     ) -> None:
         """Count a batch in, as training does; an evaluation leaves the counts as they are."""
-        if self.bin_counts is None or not self.training:
-            return
+        assert self.bin_counts is not None
         tensors = [input, target, self.bin_counts]
         if sample_weight is not None:
             tensors.append(constant(loss.__name__, "sample_weight", sample_weight))
@@ -198,7 +197,7 @@ class GHMCLoss(_GradientHarmonized):
         Into how many the norms of the gradients are sorted.
     momentum : float, default 0.0
         With one above 0, running counts are kept in the buffer `bin_counts`; in training mode each call
-        moves them on.
+        moves them on, which breaks the graph of `torch.compile` in two (so not with `fullgraph=True`).
     reduction : {"mean", "sum", "none", "batchmean"}
         "mean" divides by the number of elements.
     normalizer : float or Tensor, optional
@@ -236,7 +235,7 @@ class GHMCLoss(_GradientHarmonized):
             normalizer=self.own_normalizer(normalizer),
             empty=self.empty,
         )
-        if self.momentum > 0:
+        if self.momentum > 0 and self.training:
             self._update(npl.GHMCLoss, input, target, sample_weight)
         return value
 
@@ -255,7 +254,7 @@ class GHMRLoss(_GradientHarmonized):
         Into how many the norms of the gradients are sorted.
     momentum : float, default 0.0
         With one above 0, running counts are kept in the buffer `bin_counts`; in training mode each call
-        moves them on.
+        moves them on, which breaks the graph of `torch.compile` in two (so not with `fullgraph=True`).
     reduction : {"mean", "sum", "none", "batchmean"}
         "mean" divides by the number of elements.
     normalizer : float or Tensor, optional
@@ -295,6 +294,6 @@ class GHMRLoss(_GradientHarmonized):
             normalizer=self.own_normalizer(normalizer),
             empty=self.empty,
         )
-        if self.momentum > 0:
+        if self.momentum > 0 and self.training:
             self._update(npl.GHMRLoss, input, target, sample_weight, mu=self.mu)
         return value

@@ -56,7 +56,7 @@ def test_the_cost_may_be_learned():
         (lambda: adapter.GHMCLoss(0), "GHMCLoss: bins is 0; it must be at least 1."),
         (
             lambda: adapter.GHMRLoss(-1.0),
-            "GHMRLoss: mu is -1.0; it must be a finite number above 0.",
+            "GHMRLoss: mu is -1.0; it must lie in (0, inf).",
         ),
     ],
 )

@@ -21,6 +21,7 @@ GROUPS = {
     "shapes": "Shapes",
     "selection": "Selection",
     "special": "`scipy.special`",
+    "numerical": "Differences, interpolation, moments",
     "constant": "Constant",
 }
 # Modules that share a group; of NumPy's own, that of special functions has but np.i0.

@@ -141,11 +141,12 @@ class _Rows:
         self.axes = [a % len(shape) for a in axes]
         self.lead = [i for i in range(len(shape)) if i not in self.axes]
         self.shape = shape
+        self.count = math.prod([shape[i] for i in self.lead])
         self.classes = math.prod([shape[i] for i in self.axes])
 
     def of(self, array: Array) -> Array:
         """Return the rows (n, C), float16 as float32."""
-        rows = array.transpose(*self.lead, *self.axes).reshape(-1, self.classes)
+        rows = array.transpose(*self.lead, *self.axes).reshape(self.count, self.classes)
         return rows.astype(np.float32) if rows.dtype == np.float16 else rows
 
     def restored(self, rows: Array, dtype: Any) -> Any:
@@ -165,8 +166,7 @@ def _sums(a: Array, axis: Axis) -> tuple[Any, Array]:
     view = _Rows(a.shape, axis)
     rows = view.of(a)
     if not rows.size:
-        empty = np.full(math.prod([a.shape[i] for i in view.lead]), -np.inf)
-        return view.reduced(empty, a.dtype), rows
+        return view.reduced(np.full(view.count, -np.inf), a.dtype), rows
     with np.errstate(invalid="ignore"):
         exp, maximum, finite = shifted_exp(rows)
     at = flat_index(exp, rows.argmax(-1))
@@ -209,8 +209,9 @@ def _plain_softmax(x: Array, axis: Axis) -> Any:
     view = _Rows(x.shape, axis)
     if not x.size:
         return x.copy()
-    exp = shifted_exp(view.of(x)).exp
-    exp /= exp.sum(-1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        exp = shifted_exp(view.of(x)).exp
+        exp /= exp.sum(-1, keepdims=True)
     return view.restored(exp, x.dtype)
 
 
@@ -218,7 +219,9 @@ def _plain_log_softmax(x: Array, axis: Axis) -> Any:
     if not x.size:
         return x.copy()
     view = _Rows(x.shape, axis)
-    return view.restored(-split_softmax(view.of(x)).nlp, x.dtype)
+    with np.errstate(invalid="ignore"):
+        nlp = split_softmax(view.of(x)).nlp
+    return view.restored(np.subtract(0, nlp, out=nlp), x.dtype)
 
 
 def _product(p: Array, v: Array, axis: Axis) -> Any:
@@ -239,7 +242,8 @@ def _residual(x: Array, ct: Array, axis: Axis) -> Any:
         return np.zeros_like(x)
     view = _Rows(x.shape, axis)
     rows = view.of(ct)
-    split = split_softmax(view.of(x))
+    with np.errstate(invalid="ignore"):
+        split = split_softmax(view.of(x))
     return view.restored(rows * split.complement - split.p * sum_of_others(rows), x.dtype)
 
 

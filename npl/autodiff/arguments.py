@@ -9,9 +9,8 @@ from threading import local
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from npl.autodiff import nests, tape
+from npl.autodiff import nests, refusals, tape
 from npl.autodiff.tape import Node
 from npl.autodiff.traced import Argument, Traced
 from npl.engine.arguments import Array
@@ -72,6 +71,11 @@ class Trace:
         _depth.tracing += 1
         try:
             self.result = f(*call, **kwargs)
+        except ValueError as error:  # of NumPy, which says of a[i] = x no more than "a sequence"
+            refusal = refusals.behind(error)
+            if refusal is error:
+                raise
+            raise refusal from None
         finally:
             _depth.tracing -= 1
         self._check_result(f)
@@ -85,6 +89,8 @@ class Trace:
 
     def _argument(self, number: int, path: str, leaf: Any, may_hold: bool) -> Argument | None:
         """Return a traced leaf, or None for one that has no derivative."""
+        if leaf is None and path:  # an entry of a nest that is not there: its gradient is None too
+            return None
         outer = leaf if isinstance(leaf, Traced) else None
         self._nested |= outer is not None
         value = tape.plain(leaf)
@@ -92,6 +98,8 @@ class Trace:
             if may_hold and isinstance(value, bool | int | str | None):
                 return None
             value = self._array(number, path, value, may_hold)
+        if type(value) is not np.ndarray and isinstance(value, np.ndarray):
+            value = self._base(number, path, value)
         if value.dtype.kind != "f":
             if may_hold:
                 return None
@@ -100,6 +108,15 @@ class Trace:
                 "derivative. Differentiate a float argument."
             )
         return Argument(value, f"{number}{path}", may_hold=may_hold, outer=outer)
+
+    def _base(self, number: int, path: str, value: Any) -> Any:
+        """Return an array of a subclass as a plain one."""
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError(
+                f"{self.transform}: argument {number}{path} is a masked array, which has no derivative. "
+                "Differentiate its data, and mask with np.where."
+            )
+        return np.asarray(value)
 
     def _array(self, number: int, path: str, value: Any, may_hold: bool) -> Any:
         if isinstance(value, float):
@@ -115,6 +132,11 @@ class Trace:
         return array
 
     def _check_result(self, f: Callable[..., Any]) -> None:
+        if isinstance(self.result, Traced):
+            # What comes out of an object array may be a Python number.
+            dtype = getattr(self.result, "dtype", np.dtype(object))
+            if dtype.kind != "f":
+                raise refusals.of_no_float(dtype)
         if isinstance(self.result, Node | np.ndarray | np.generic | float | int):
             return
         name = getattr(f, "__name__", type(f).__name__)
@@ -139,7 +161,18 @@ class Trace:
         """Return the value: traced if an outer transform follows it."""
         if not isinstance(self.result, Node):
             return np.asarray(self.result)[()]
-        return self.result if self.is_nested else self.result.value
+        if self.is_nested:
+            return self.result
+        value = self.result.value
+        if isinstance(value, np.ndarray) and any(
+            np.may_share_memory(value, leaf.value) for leaf in self.all_arguments()
+        ):
+            return value.copy()
+        return value
+
+    def follow(self, vectors: Sequence[Any]) -> None:
+        """Take note of vectors that an outer transform may have traced."""
+        self._nested |= any(isinstance(vector, Node) for vector in vectors)
 
     def all_arguments(self) -> list[Argument]:
         """Return all traced leaves."""
@@ -285,9 +318,9 @@ def argument_numbers(transform: str, given: list[int], args: Sequence[Any]) -> l
     return [number % count for number in given]
 
 
-def checked_vector(transform: str, name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Return a vector (cotangent, tangent) if it is real and of the wanted shape."""
-    array = np.asarray(value)
+def checked_vector(transform: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
+    """Return a vector (cotangent, tangent) if it is real and of the wanted shape; a traced one as it is."""
+    array: Any = value if isinstance(value, Node) else np.asarray(value)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{transform}: {name} has dtype {array.dtype}; it must be real.")
     if array.shape != shape:

@@ -23,7 +23,7 @@ _ELEMENTS = 1 << 15
 def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
     """Return a ufunc of arguments, computed in blocks where they are large."""
     dtype = _common_dtype(arguments)
-    if dtype is None:
+    if dtype is None or _result_dtype(function, arguments) != dtype:
         return function(*arguments)
     shape = np.broadcast_shapes(*[argument.shape for argument in arguments if _is_array(argument)])
     out = buffers.take(shape, dtype)
@@ -75,7 +75,7 @@ class _Parts:
             np.broadcast_to(array, shape) if _is_array(array) and array.shape != shape else array
             for array in arrays
         ]
-        step = max(1, _ELEMENTS // math.prod(shape[1:]))
+        step = max(1, _ELEMENTS // max(1, math.prod(shape[1:])))
         self.blocks: list[Block] = [
             (slice(start, min(start + step, shape[0])),) for start in range(0, shape[0], step)
         ]
@@ -87,6 +87,13 @@ class _Parts:
 
 def _is_array(argument: Any) -> bool:
     return type(argument) is np.ndarray and argument.ndim > 0
+
+
+def _result_dtype(function: np.ufunc, arguments: Sequence[Any]) -> np.dtype[Any]:
+    """Return the dtype of a ufunc's result: SciPy's of float16 are float32, that of float_power float64."""
+    given = [getattr(argument, "dtype", type(argument)) for argument in arguments]
+    result: np.dtype[Any] = function.resolve_dtypes((*given, None))[-1]
+    return result
 
 
 def _common_dtype(arguments: Sequence[Any]) -> np.dtype[Any] | None:

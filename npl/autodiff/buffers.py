@@ -28,8 +28,19 @@ class _Spare(threading.local):
         self.bytes = 0
 
 
+def _references_to_one() -> int:
+    """Return what the count says of an array that nothing but a local name holds.
+
+    Interpreters differ in what they count for the call itself.
+    """
+    held = [np.empty(0)]
+    array = held.pop()
+    return _count(array)
+
+
 _spare = _Spare()
 _count = getattr(sys, "getrefcount", lambda _: -1)  # elsewhere nothing is used again
+_ALONE = _references_to_one() if hasattr(sys, "getrefcount") else 0
 
 
 def take(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -50,7 +61,7 @@ def give(held: list[Any]) -> None:
     if (
         type(array) is np.ndarray
         and array.nbytes >= _WORTHWHILE_BYTES
-        and _count(array) == 2
+        and _count(array) == _ALONE
         and array.base is None
         and array.flags.c_contiguous
         and array.flags.writeable

@@ -35,14 +35,21 @@ def primitive(function: Callable[..., Any]) -> Function:
     >>> npl.grad(lambda x: np.sum(cube(x)))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
+    name = getattr(function, "__name__", repr(function))
 
     def to_array(*args: Any, **options: Any) -> Any:
-        return np.asarray(function(*args, **options))[()]
+        result = function(*args, **options)
+        if isinstance(result, tuple):
+            raise TypeError(
+                f"npl.primitive: {name} returned a tuple; a primitive returns one array. Make one of each "
+                "result, or stack them."
+            )
+        return np.asarray(result)[()]
 
-    return Function(to_array, name=getattr(function, "__name__", repr(function)))
+    return Function(to_array, name=name)
 
 
-def defvjp(function: Any, *rules: Rule | None) -> None:
+def defvjp(function: Any, *rules: Any) -> None:
     """Give a function its derivative rules, one per positional argument.
 
     Parameters
@@ -65,9 +72,23 @@ def defvjp(function: Any, *rules: Rule | None) -> None:
     """
     if not rules:
         raise TypeError("npl.defvjp: no rule was given; give one per positional argument.")
+    wrong = next((rule for rule in rules if rule is not None and not callable(rule)), None)
+    if wrong is not None:
+        raise TypeError(f"npl.defvjp: a rule is {wrong!r}; it must be a function or None.")
+    if not callable(function):
+        raise TypeError(
+            f"npl.defvjp: {function!r} is no function. Give one of NumPy's or SciPy's, or what "
+            "npl.primitive returned."
+        )
     if isinstance(function, Function):
         function.rules = rules
         return
+    if not isinstance(function, np.ufunc | type(np.sum)):
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(
+            f"npl.defvjp: {name} does not hand traced arrays over to NPL, as NumPy's functions and ufuncs "
+            f"do. Make it a primitive first: f = npl.primitive({name}), and call f."
+        )
     if isinstance(function, np.ufunc):
         rules = tuple([None if rule is None else _summed(rule, i) for i, rule in enumerate(rules)])
     RULES[function] = Function(function, *rules)

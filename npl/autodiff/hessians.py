@@ -133,7 +133,7 @@ class _Curvature:
     def block(self, row: int, column: int) -> Array:
         """Return the block of second derivatives between two arguments."""
         problem = self._loss
-        if problem is None:
+        if problem is None or self.call.is_nested:
             return self._general(row, column)
         total = np.zeros(self._shape(row) + self._shape(column), self._dtype(row))
         for i in self._operands(row):
@@ -144,6 +144,8 @@ class _Curvature:
     def diagonal(self, number: int) -> Array:
         """Return the diagonal of an argument's own block."""
         problem, operands = self._loss, []
+        if self.call.is_nested:
+            problem = None
         if problem is not None:
             operands = self._operands(number)
         if problem is None or len(operands) != 1 or problem.operands[operands[0]].is_broadcast:
@@ -168,18 +170,23 @@ class _Curvature:
             self._gradients = self.call.pull_back(1.0, keep=True, recorded=True)
         gradient = self.call.by_argument(self._gradients, column)
         target = self._leaf(row)
-        dense = np.zeros((int(np.prod(self._shape(column))), *target.shape), target.dtype)
+        nested = self.call.is_nested
+        rows: Any = np.zeros((int(np.prod(self._shape(column))), *target.shape), target.dtype)
+        if nested:
+            rows = list(rows)  # which may hold traced ones
         if isinstance(gradient, Node):
             only = tape.leading_to([target], [gradient])
-            for k in range(len(dense)):
+            for k in range(len(rows)):
                 unit = np.zeros(self._shape(column), self._dtype(column))
                 unit.reshape(-1)[k] = 1
-                (found,) = tape.pull_back([(gradient, unit[()])], [target], only=only)
+                (found,) = tape.pull_back(
+                    [(gradient, unit[()])], [target], only=only, recorded=nested
+                )
                 if found is not None:
-                    dense[k] = found
+                    rows[k] = found
         # The Hessian is symmetric: what the column's gradient depends on is the row's.
-        dense = np.moveaxis(dense, 0, -1)
-        return dense.reshape(target.shape + self._shape(column))
+        dense = np.stack(rows) if nested and rows else np.asarray(rows)
+        return np.reshape(np.moveaxis(dense, 0, -1), target.shape + self._shape(column))
 
 
 def _operand_block(problem: Problem, row: int, column: int) -> Array:

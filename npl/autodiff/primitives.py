@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from npl.autodiff import blockwise
+from npl.autodiff import blockwise, refusals
 from npl.autodiff.tape import Bundle, Node, Primitive, Rule, plain
 from npl.engine.arguments import Array
 
@@ -248,8 +248,8 @@ times = Elementwise(
 )
 spread = Function(_spread, lambda ct, ans, x, shape: summed_to(ct, np.shape(x)), name="spread")
 _sum_to = Function(_summed_to, lambda ct, ans, x, shape: spread(ct, np.shape(x)), name="sum")
-_cast: Function = Function(
-    lambda x, dtype: x.astype(dtype), lambda ct, ans, x, dtype: _cast(ct, x.dtype), name="astype"
+cast: Function = Function(
+    lambda x, dtype: x.astype(dtype), lambda ct, ans, x, dtype: cast(ct, x.dtype), name="astype"
 )
 
 
@@ -261,7 +261,11 @@ def summed_to(x: Any, shape: tuple[int, ...]) -> Any:
 def like(gradient: Any, parent: Node) -> Any:
     """Return a gradient in the dtype of what it belongs to."""
     dtype = parent.dtype  # type: ignore[attr-defined]
-    return gradient if gradient.dtype.type is dtype.type else _cast(gradient, np.dtype(dtype.type))
+    if gradient.dtype.type is dtype.type:
+        return gradient
+    if gradient.dtype.kind not in "fiub":
+        raise refusals.of_no_float(gradient.dtype)
+    return cast(gradient, np.dtype(dtype.type))
 
 
 def _scaled(ct: Any, by: float) -> Any:
@@ -296,6 +300,12 @@ def composed(*numpy_functions: Any) -> Callable[[Callable[..., Any]], Callable[.
     return register
 
 
+def newer(name: str, written: Callable[..., Any]) -> None:
+    """Register a function of NumPy that older releases do not have."""
+    if hasattr(np, name):
+        RULES[getattr(np, name)] = written
+
+
 def constant(*numpy_functions: Any) -> None:
     """Register functions whose derivative is 0 wherever it exists: they return plain arrays."""
     for numpy_function in numpy_functions:
@@ -320,10 +330,32 @@ def stripped(value: Any) -> Any:
     if isinstance(value, Node):
         return value.value
     if isinstance(value, list | tuple) and any(isinstance(v, Node | list | tuple) for v in value):
-        return type(value)([stripped(v) for v in value])
+        values = [stripped(v) for v in value]
+        return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
     return value
 
 
-def is_traced(values: Sequence[Any]) -> bool:
+def by_position(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Return traced arrays that were given by NumPy's own names by position, as rules take them."""
+    if not is_traced(kwargs.values()):
+        return args, kwargs
+    args, kwargs = list(args), dict(kwargs)
+    names = list(inspect.signature(function).parameters)
+    while is_traced(kwargs.values()):
+        name = names[len(args)] if len(args) < len(names) else None
+        if name not in kwargs:
+            break
+        args.append(kwargs.pop(name))
+    return args, kwargs
+
+
+def as_array(value: Any) -> Any:
+    """Return a list that stands beside a traced array as an array, and anything traced as it is."""
+    return value if isinstance(value, Node) else np.asarray(value)
+
+
+def is_traced(values: Iterable[Any]) -> bool:
     """Whether any of the values is traced."""
     return any(isinstance(value, Node) for value in values)

@@ -223,7 +223,20 @@ def pull_back(
 
 def alone(node: Node) -> bool:
     """Whether only the walk still holds a node."""
-    return _count(node) == 3
+    return _count(node) == _ALONE
+
+
+def _references_of_a_walk() -> int:
+    """Return the count, as `alone` sees it, of a node that a single local name holds."""
+
+    def count(node: Node) -> int:
+        return _count(node)
+
+    node = [Node(None)].pop()
+    return count(node)
+
+
+_ALONE = _references_of_a_walk()
 
 
 def reachable(nodes: Iterable[Node]) -> list[Node]:

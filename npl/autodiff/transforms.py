@@ -140,12 +140,13 @@ def vjp(
     call = Trace("vjp", f, args, kwargs, range(len(args)), may_hold=True)
 
     def pullback(cotangent: ArrayLike) -> tuple[Any, ...]:
-        if not isinstance(cotangent, Node):
-            cotangent = checked_vector("vjp", "cotangent", cotangent, call.shape)
-        gradients = call.pull_back(cotangent, keep=True)
+        cotangent = checked_vector("vjp", "cotangent", cotangent, call.shape)
+        gradients = call.pull_back(cotangent, keep=True, recorded=isinstance(cotangent, Node))
         return tuple([call.by_argument(gradients, number) for number in range(len(args))])
 
-    return call.value(), pullback
+    value = call.value()
+    # The way back needs the value: what is done to it must not show there.
+    return value.copy() if isinstance(value, np.ndarray) else value, pullback
 
 
 def jvp(
@@ -177,6 +178,7 @@ def jvp(
     """
     vectors, _ = vectors_per_argument("jvp", "tangents", args, tangents)
     call = Trace("jvp", f, args, kwargs, list(vectors), vectors=vectors)
+    call.follow([vector for own in vectors.values() for vector in own])
     if not isinstance(call.result, Node):
         return call.value(), np.zeros_like(call.value())
     # The gradient is linear in the cotangent; its own derivative along that is the product wanted.
@@ -233,8 +235,9 @@ def hvp(
     if cotangent is None:
         call.check_scalar()
         cotangent = np.array(1.0)
-    elif not isinstance(cotangent, Node):
+    else:
         cotangent = checked_vector("hvp", "cotangent", cotangent, call.shape)
+    call.follow([cotangent, *[vector for own in by_argument.values() for vector in own]])
     leaves = call.all_arguments()
     seeds = _seeds(call, call.pull_back(cotangent, keep=True, recorded=True), by_argument)
     only = tape.leading_to(leaves, [node for node, _ in seeds])

@@ -51,11 +51,15 @@ POSITIVE = Interval(0, np.inf, "()")
 UNIT = Interval(0, 1)
 
 
+def held(loss: str, name: str, value: Any) -> Any:
+    """Return the plain value of an argument without a derivative, if what traces it allows that."""
+    hold = getattr(type(value), "__npl_hold__", None)
+    return value if hold is None else hold(value, loss, name)
+
+
 def _as_array(loss: str, name: str, value: ArrayLike) -> Array:
     """Return an array as it is; lists and Python numbers as float64."""
-    hold = getattr(type(value), "__npl_hold__", None)
-    if hold is not None:
-        value = hold(value, loss, name)
+    value = held(loss, name, value)
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
     try:

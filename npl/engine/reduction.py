@@ -19,7 +19,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npl.engine.arguments import Array, Empty, Reduction, real_values
+from npl.engine.arguments import Array, Empty, Reduction, held, real_values
 
 
 def legacy_reduction(
@@ -144,6 +144,7 @@ def checked_normalizer(loss: str, reduction: Reduction, normalizer: float) -> fl
             f"{loss}: normalizer is what a mean divides by; with reduction={reduction!r} nothing is "
             "divided. Did you mean reduction='mean'?"
         )
+    normalizer = held(loss, "normalizer", normalizer)
     wanted = f"{loss}: normalizer is {normalizer!r}; it must be a finite number, 0 or above."
     number = np.asarray(normalizer)
     if number.size != 1 or number.dtype.kind not in "iuf":

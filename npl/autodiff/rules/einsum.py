@@ -42,10 +42,11 @@ def _rule(
     reached = "".join([c for c in letters if c in known])
     sizes = _sizes(terms, operands)
     gradient = _einsum(ct, *others, terms=(output, *given), output=reached)
-    if reached != letters:  # summed over by nobody else: each element along it counts once
-        full = tuple([sizes[c] for c in letters])
-        kept = tuple([sizes[c] if c in reached else 1 for c in letters])
-        gradient = spread(np.reshape(gradient, kept), full)
+    # Along what nobody else has, or has at size 1, each element counts once.
+    found = dict(zip(reached, gradient.shape, strict=True))
+    full = tuple([sizes[c] for c in letters])
+    if reached != letters or gradient.shape != full:
+        gradient = spread(np.reshape(gradient, tuple([found.get(c, 1) for c in letters])), full)
     stretched = [i for i, c in enumerate(letters) if shape[own.index(c)] == 1 != sizes[c]]
     if stretched:
         gradient = np.sum(gradient, tuple(stretched), keepdims=True)

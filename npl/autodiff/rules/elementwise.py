@@ -39,6 +39,8 @@ def _float(x: Any) -> Any:
 def _sigmoid(x: Any) -> Any:
     """Return 1 / (1 + exp(-x)), without a cancellation on either side."""
     x = _float(x)
+    if not x.size:
+        return x
     return sigmoids(logistic(np.atleast_1d(x)))[0].reshape(x.shape)[()]
 
 
@@ -90,16 +92,16 @@ elementwise(np.ldexp, lambda ans, x, i: np.ldexp(np.ones_like(x), i), None)
 
 def _by_base(ans: Any, x: Any, y: Any) -> Any:
     """Return y x^(y - 1), which is 0 for y = 0, also at x = 0."""
-    exponent = plain(y)
+    exponent = np.asarray(plain(y))
     if np.ndim(exponent) == 0:
         return y * x ** (y - 1) if exponent != 0 else np.zeros_like(plain(x))
-    return y * x ** np.where(exponent == 0, 1, y - 1)
+    return y * x ** np.where(exponent == 0, 1, np.subtract(y, 1))
 
 
 def _by_exponent(ans: Any, x: Any, y: Any) -> Any:
     """Return log(x) x^y, which is 0 at x = 0 for y >= 0."""
-    base = plain(x)
-    return ans * np.log(np.where((base == 0) & (plain(y) >= 0), 1, x))
+    base = np.asarray(plain(x))
+    return ans * np.log(np.where((base == 0) & np.greater_equal(plain(y), 0), 1, x))
 
 
 elementwise(np.power, _by_base, _by_exponent)
@@ -128,7 +130,14 @@ elementwise(np.log1p, lambda ans, x: 1 / (1 + x))
 
 def _share(ans: Any, x: Any, y: Any) -> Any:
     """Return exp(x) / (exp(x) + exp(y)); equal terms, infinite ones too, have equal shares."""
-    return sigmoid(np.where(plain(x) == plain(y), 0, x - y))
+    return sigmoid(_excess(x, y))
+
+
+def _excess(x: Any, y: Any) -> Any:
+    """Return x - y, 0 between equal infinities."""
+    difference = x - y
+    both_infinite = np.isnan(plain(difference)) & (plain(x) == plain(y))
+    return np.where(both_infinite, 0, difference) if both_infinite.any() else difference
 
 
 def _share_of_second(ans: Any, x: Any, y: Any) -> Any:
@@ -136,7 +145,7 @@ def _share_of_second(ans: Any, x: Any, y: Any) -> Any:
 
 
 def _share2(ans: Any, x: Any, y: Any) -> Any:
-    return sigmoid(np.where(plain(x) == plain(y), 0, x - y) * _LOG_2)
+    return sigmoid(_excess(x, y) * _LOG_2)
 
 
 elementwise(np.logaddexp, _share, _share_of_second)
@@ -152,35 +161,73 @@ def _sech_square(x: Any) -> Any:
 
 sech_square = Elementwise(_sech_square, lambda ans, x: -2 * ans * np.tanh(x), name="sech squared")
 
+# The derivatives of the inverse functions have derivatives of their own: those of (1 - x)(1 + x) and of
+# x / hypot(x, y), as the tape would find them, cancel.
+_arcsin_slope = Elementwise(
+    lambda x: 1 / np.sqrt((1 - x) * (1 + x)), lambda ans, x: x * ans**3, name="1 / sqrt(1 - x²)"
+)
+_arctan_slope = Elementwise(
+    lambda x: 1 / (1 + np.square(x)), lambda ans, x: -2 * (x * ans) * ans, name="1 / (1 + x²)"
+)
+_arctanh_slope = Elementwise(
+    lambda x: 1 / ((1 - x) * (1 + x)), lambda ans, x: 2 * x * np.square(ans), name="1 / (1 - x²)"
+)
+
 elementwise(np.sin, lambda ans, x: np.cos(x))
 elementwise(np.cos, lambda ans, x: -np.sin(x))
 elementwise(np.tan, lambda ans, x: 1 + np.square(ans))
-elementwise(np.arcsin, lambda ans, x: 1 / np.sqrt((1 - x) * (1 + x)))
-elementwise(np.arccos, lambda ans, x: -1 / np.sqrt((1 - x) * (1 + x)))
-elementwise(np.arctan, lambda ans, x: 1 / (1 + np.square(x)))
+elementwise(np.arcsin, lambda ans, x: _arcsin_slope(x))
+elementwise(np.arccos, lambda ans, x: -_arcsin_slope(x))
+elementwise(np.arctan, lambda ans, x: _arctan_slope(x))
 elementwise(np.sinh, lambda ans, x: np.cosh(x))
 elementwise(np.cosh, lambda ans, x: np.sinh(x))
 elementwise(np.tanh, lambda ans, x: sech_square(x))
 elementwise(np.arcsinh, lambda ans, x: 1 / np.hypot(1, x))
 elementwise(np.arccosh, lambda ans, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
-elementwise(np.arctanh, lambda ans, x: 1 / ((1 - x) * (1 + x)))
+elementwise(np.arctanh, lambda ans, x: _arctanh_slope(x))
 
 
-def _no_zero(ans: Any) -> Any:
+def _no_zero(x: Any) -> Any:
     """Return a hypotenuse, 1 where it is 0: there the subgradient of least norm is 0."""
-    return np.where(plain(ans) == 0, 1, ans)
+    return np.where(plain(x) == 0, 1, x)
 
 
-elementwise(np.hypot, lambda ans, x, y: x / _no_zero(ans), lambda ans, x, y: y / _no_zero(ans))
+def _cosine(x: Any, y: Any) -> Any:
+    return x / _no_zero(np.hypot(x, y))
 
 
-def _by_ordinate(ans: Any, y: Any, x: Any) -> Any:
-    """Return x / (x² + y²) with a hypotenuse, which neither overflows nor underflows."""
+def _cosine_by_x(ans: Any, x: Any, y: Any) -> Any:
+    """Return sin² / hypot: as 1 - cos² it would cancel."""
+    return np.square(cosine(y, x)) / _no_zero(np.hypot(x, y))
+
+
+def _cosine_by_y(ans: Any, x: Any, y: Any) -> Any:
+    return -ans * cosine(y, x) / _no_zero(np.hypot(x, y))
+
+
+cosine: Elementwise = Elementwise(_cosine, _cosine_by_x, _cosine_by_y, name="x / hypot(x, y)")
+elementwise(np.hypot, lambda ans, x, y: cosine(x, y), lambda ans, x, y: cosine(y, x))
+
+
+def _inversion(x: Any, y: Any) -> Any:
+    """Return x / (x² + y²), without a square that overflows or underflows."""
     hypotenuse = np.hypot(x, y)
     return (x / hypotenuse) / hypotenuse
 
 
-elementwise(np.arctan2, _by_ordinate, lambda ans, y, x: -_by_ordinate(ans, x, y))
+def _inversion_by_x(ans: Any, x: Any, y: Any) -> Any:
+    hypotenuse = np.hypot(x, y)
+    return ((y - x) / hypotenuse) * ((y + x) / hypotenuse) / hypotenuse / hypotenuse
+
+
+def _inversion_by_y(ans: Any, x: Any, y: Any) -> Any:
+    return -2 * ans * inversion(y, x)
+
+
+inversion: Elementwise = Elementwise(
+    _inversion, _inversion_by_x, _inversion_by_y, name="x / (x² + y²)"
+)
+elementwise(np.arctan2, lambda ans, y, x: inversion(x, y), lambda ans, y, x: -inversion(y, x))
 
 for _to_radians in (np.radians, np.deg2rad):
     elementwise(_to_radians, float(np.pi / 180))
@@ -193,27 +240,37 @@ for _to_degrees in (np.degrees, np.rad2deg):
 class _Extremum(Elementwise):
     """The larger or smaller of two; a tie between two traced arguments is shared."""
 
-    def pull(self, node: Any, cotangent: Any, parents: Any, recorded: bool) -> Any:
-        """Share the cotangent where both arguments are traced and equal."""
-        x, y = node.arguments
-        tie = 0.5 if len(node.parents) == 2 else 0.0
-        better = np.greater if self.function in (np.maximum, np.fmax) else np.less
-        nan_gives_way = self.function in (np.fmax, np.fmin)
-
-        def share(own: Any, other: Any) -> Any:
+    def __init__(self, function: np.ufunc, better: np.ufunc, *, nan_gives_way: bool) -> None:
+        def share(own: Any, other: Any, tie: float, dtype: Any) -> Any:
+            own, other = plain(own), plain(other)
             wins = better(own, other)
             if nan_gives_way:
                 wins = wins | np.isnan(other)
-            ties = np.equal(own, other)
-            factor = np.where(ties, tie, wins)
-            return factor.astype(cotangent.dtype)
+            return np.where(np.equal(own, other), tie, wins).astype(dtype)
 
-        derivatives = (lambda ans, x_, y_: share(x, y), lambda ans, x_, y_: share(y, x))
-        return Elementwise(self.function, *derivatives).pull(node, cotangent, parents, recorded)
+        def between(tie: float) -> Elementwise:
+            return Elementwise(
+                function,
+                lambda ans, x, y: share(x, y, tie, ans.dtype),
+                lambda ans, x, y: share(y, x, tie, ans.dtype),
+            )
+
+        self._of_two, self._beside_a_constant = between(0.5), between(0.0)
+        super().__init__(function, *self._of_two.derivatives)
+
+    def pull(self, node: Any, cotangent: Any, parents: Any, recorded: bool) -> Any:
+        """Share the cotangent where both arguments are traced and equal."""
+        alone = self._of_two if len(node.parents) == 2 else self._beside_a_constant
+        return alone.pull(node, cotangent, parents, recorded)
 
 
-for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
-    RULES[_ufunc] = _Extremum(_ufunc, 1.0, 1.0)
+for _ufunc, _better, _gives_way in (
+    (np.maximum, np.greater, False),
+    (np.minimum, np.less, False),
+    (np.fmax, np.greater, True),
+    (np.fmin, np.less, True),
+):
+    RULES[_ufunc] = _Extremum(_ufunc, _better, nan_gives_way=_gives_way)
 
 # ---------------------------------------------------------------------- the rest
 

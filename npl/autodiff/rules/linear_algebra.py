@@ -1,4 +1,4 @@
-"""Products of arrays, and `numpy.linalg`.
+"""Inverses, determinants and factorisations of matrices.
 
 References
 ----------
@@ -6,11 +6,12 @@ References
    differentiation", Advances in Automatic Differentiation, 2008.
 .. [2] I. Murray, "Differentiation of the Cholesky decomposition", arXiv:1602.07527, 2016.
 .. [3] G. W. Stewart, "On the adjugate matrix", Linear Algebra Appl. 283, 1998.
+.. [4] G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems
+   whose variables separate", SIAM J. Numer. Anal. 10(2), 1973.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -19,236 +20,20 @@ from npl.autodiff.primitives import (
     RULES,
     Function,
     Several,
+    as_array,
     composed,
     function,
-    spread,
     summed_to,
     times,
 )
-from npl.autodiff.rules.reductions import kept
+from npl.autodiff.rules.shapes import swapped
 from npl.autodiff.tape import plain
-
-
-def _swapped(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
-# ---------------------------------------------------------------------- products
-
-
-def _matmul_first(ct: Any, ans: Any, x: Any, y: Any) -> Any:
-    if np.ndim(y) == 1:
-        return summed_to(np.expand_dims(ct, -1) * y, np.shape(x))
-    if np.ndim(x) == 1:
-        return summed_to(np.matmul(y, np.expand_dims(ct, -1))[..., 0], np.shape(x))
-    return summed_to(np.matmul(ct, _swapped(y)), np.shape(x))
-
-
-def _matmul_second(ct: Any, ans: Any, x: Any, y: Any) -> Any:
-    if np.ndim(x) == 1:
-        column = np.reshape(x, (-1, 1)) if np.ndim(y) > 1 else x
-        row = np.expand_dims(ct, -2) if np.ndim(y) > 1 else ct
-        return summed_to(column * row, np.shape(y))
-    if np.ndim(y) == 1:
-        return summed_to(np.matmul(_swapped(x), np.expand_dims(ct, -1))[..., 0], np.shape(y))
-    return summed_to(np.matmul(_swapped(x), ct), np.shape(y))
-
-
-matmul = function(np.matmul, _matmul_first, _matmul_second)
-
-
-@composed(np.tensordot)
-def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a_ndim, b_ndim = np.ndim(a), np.ndim(b)
-    if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
-        first = list(range(a_ndim - axes, a_ndim))
-        second = list(range(axes))
-    else:
-        first, second = (
-            [own % ndim for own in ([axis] if np.ndim(axis) == 0 else axis)]
-            for axis, ndim in zip(axes, (a_ndim, b_ndim), strict=True)
-        )
-    a_kept = [i for i in range(a_ndim) if i not in first]
-    b_kept = [i for i in range(b_ndim) if i not in second]
-    a_shape, b_shape = np.shape(a), np.shape(b)
-    summed = math.prod([a_shape[i] for i in first])
-    rows = np.reshape(
-        np.transpose(a, a_kept + first), (math.prod([a_shape[i] for i in a_kept]), summed)
-    )
-    columns = np.reshape(
-        np.transpose(b, second + b_kept), (summed, math.prod([b_shape[i] for i in b_kept]))
-    )
-    shape = tuple([a_shape[i] for i in a_kept] + [b_shape[i] for i in b_kept])
-    return np.reshape(np.matmul(rows, columns), shape)
-
-
-@composed(np.dot)
-def _dot(a: Any, b: Any) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
-    if np.ndim(a) <= 2 and np.ndim(b) <= 2:
-        return matmul(a, b)
-    return _tensordot(a, b, ([np.ndim(a) - 1], [max(0, np.ndim(b) - 2)]))
-
-
-@composed(np.inner)
-def _inner(a: Any, b: Any) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
-    return _tensordot(a, b, ([np.ndim(a) - 1], [np.ndim(b) - 1]))
-
-
-@composed(np.vdot)
-def _vdot(a: Any, b: Any) -> Any:
-    return matmul(np.ravel(a), np.ravel(b))
-
-
-@composed(np.outer)
-def _outer(a: Any, b: Any) -> Any:
-    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
-
-
-@composed(np.vecdot)
-def _vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    return np.sum(np.moveaxis(x1, axis, -1) * np.moveaxis(x2, axis, -1), -1)
-
-
-RULES[np.matvec] = lambda x1, x2: matmul(x1, np.expand_dims(x2, -1))[..., 0]
-RULES[np.vecmat] = lambda x1, x2: matmul(np.expand_dims(x1, -2), x2)[..., 0, :]
-
-
-@composed(np.kron)
-def _kron(a: Any, b: Any) -> Any:
-    ndim = max(np.ndim(a), np.ndim(b))
-    a = np.reshape(a, (1,) * (ndim - np.ndim(a)) + np.shape(a))
-    b = np.reshape(b, (1,) * (ndim - np.ndim(b)) + np.shape(b))
-    spread_a = np.reshape(a, tuple([size for n in np.shape(a) for size in (n, 1)]))
-    spread_b = np.reshape(b, tuple([size for n in np.shape(b) for size in (1, n)]))
-    shape = tuple([n * m for n, m in zip(np.shape(a), np.shape(b), strict=True)])
-    return np.reshape(spread_a * spread_b, shape)
-
-
-@composed(np.cross)
-def _cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
-) -> Any:
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
-    if np.shape(a)[-1] != 3 or np.shape(b)[-1] != 3:
-        raise ValueError("np.cross: the vectors must have 3 elements.")
-    after, before = [1, 2, 0], [2, 0, 1]
-    product = a[..., after] * b[..., before] - a[..., before] * b[..., after]
-    return np.moveaxis(product, -1, axisc)
-
-
-@composed(np.convolve)
-def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    if np.size(plain(a)) < np.size(plain(v)):
-        a, v = v, a
-    n, m = np.size(plain(a)), np.size(plain(v))
-    padded = np.pad(a, m - 1)
-    windows = padded[np.arange(n + m - 1)[:, None] + np.arange(m)]
-    full = matmul(windows, np.flip(v))
-    if mode == "full":
-        return full
-    size, start = (n - m + 1, m - 1) if mode == "valid" else (n, (m - 1) // 2)
-    return full[start : start + size]
-
-
-# ---------------------------------------------------------------------- norms
-
-
-def _norm_rule(ct: Any, ans: Any, x: Any, axis: Any = None) -> Any:
-    size = kept(ans, x.shape, axis)
-    unit = x / np.where(plain(size) == 0, 1, size)  # 0 at the origin: the subgradient of least norm
-    return times(spread(kept(ct, x.shape, axis), x.shape), unit)
-
-
-def _euclidean(x: Any, axis: Any = None) -> Any:
-    """Return the root of the sum of squares, scaled by a power of two where that is out of range."""
-    size = np.linalg.norm(x.reshape(-1) if axis is None else x, None, axis)
-    limits = np.finfo(x.dtype)
-    safe = (size < np.sqrt(limits.max) / 4) & (size > np.sqrt(limits.smallest_normal) * 2**30)
-    if np.all(safe):
-        return size
-    largest = np.max(np.abs(x), axis, keepdims=True, initial=0)
-    usual = (largest > 0) & np.isfinite(largest)
-    scale = np.ldexp(x.dtype.type(1), np.frexp(np.where(usual, largest, 1))[1])
-    scaled = np.linalg.norm((x / scale).reshape(-1) if axis is None else x / scale, None, axis)
-    return scaled * np.reshape(scale, np.shape(scaled))
-
-
-_two_norm = Function(_euclidean, _norm_rule, None, name="norm")
-
-
-@composed(np.linalg.norm)
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    if axis is None and (
-        ord is None or (ord == 2 and x.ndim == 1) or (ord == "fro" and x.ndim == 2)
-    ):
-        result = _two_norm(x)
-        return np.reshape(result, (1,) * x.ndim) if keepdims else result
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    if len(axes) == 1:
-        return _vector_norm(x, 2 if ord is None else ord, axes[0], keepdims)
-    if len(axes) == 2:
-        return _matrix_norm(x, "fro" if ord is None else ord, axes, keepdims)
-    raise ValueError("np.linalg.norm: for an array of more than two axes give axis=.")
-
-
-def _vector_norm(x: Any, order: Any, axis: Any, keepdims: bool) -> Any:
-    if order == 2:
-        result = _two_norm(x, axis)
-        return kept(result, x.shape, axis) if keepdims else result
-    if order == 1:
-        return np.sum(np.abs(x), axis, keepdims=keepdims)
-    if order == np.inf:
-        return np.max(np.abs(x), axis, keepdims=keepdims)
-    if order == -np.inf:
-        return np.min(np.abs(x), axis, keepdims=keepdims)
-    if order == 0:
-        return np.sum(plain(x) != 0, axis, dtype=x.dtype, keepdims=keepdims)
-    return np.sum(np.abs(x) ** order, axis, keepdims=keepdims) ** (1 / order)
-
-
-def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    matrices = np.moveaxis(x, axes, (-2, -1))
-    if order == "fro":
-        result = _two_norm(x, axes)
-    elif order in (1, -1, np.inf, -np.inf):
-        sums = np.sum(np.abs(matrices), -2 if abs(order) == 1 else -1)
-        result = np.max(sums, -1) if order > 0 else np.min(sums, -1)
-    elif order in (2, -2, "nuc"):
-        values = np.linalg.svd(matrices, compute_uv=False)
-        result = (
-            np.sum(values, -1)
-            if order == "nuc"
-            else np.max(values, -1)
-            if order == 2
-            else np.min(values, -1)
-        )
-    else:
-        raise ValueError(f"np.linalg.norm: ord is {order!r}, which is no matrix norm.")
-    return kept(result, x.shape, axes) if keepdims else result
-
-
-RULES[np.linalg.vector_norm] = lambda x, /, *, axis=None, keepdims=False, ord=2: (
-    _vector_norm(x, ord, axis, keepdims)
-    if axis is not None
-    else kept(_vector_norm(np.ravel(x), ord, 0, False), x.shape, tuple(range(x.ndim)))
-    if keepdims
-    else _vector_norm(np.ravel(x), ord, 0, False)
-)
-RULES[np.linalg.matrix_norm] = lambda x, /, *, keepdims=False, ord="fro": _matrix_norm(
-    x, ord, (x.ndim - 2, x.ndim - 1), keepdims
-)
 
 # ---------------------------------------------------------------------- inverses and determinants
 
 
 def _inv_rule(ct: Any, ans: Any, x: Any) -> Any:
-    transposed = _swapped(ans)
+    transposed = swapped(ans)
     return -np.matmul(np.matmul(transposed, ct), transposed)
 
 
@@ -260,51 +45,67 @@ def _is_vector(b: Any) -> bool:
 
 
 def _solve_first(ct: Any, ans: Any, a: Any, b: Any) -> Any:
-    solved = np.linalg.solve(_swapped(a), ct)
-    if _is_vector(b):
+    if _is_vector(b):  # the gradient of a stack of results is one of vectors, not a matrix
+        solved = np.linalg.solve(swapped(a), np.expand_dims(ct, -1))[..., 0]
         return summed_to(-np.expand_dims(solved, -1) * np.expand_dims(ans, -2), a.shape)
-    return summed_to(-np.matmul(solved, _swapped(ans)), a.shape)
+    solved = np.linalg.solve(swapped(a), ct)
+    return summed_to(-np.matmul(solved, swapped(ans)), a.shape)
 
 
 def _solve_second(ct: Any, ans: Any, a: Any, b: Any) -> Any:
     if _is_vector(b) and np.ndim(a) > 2:
         ct = np.expand_dims(ct, -1)
-        return summed_to(np.linalg.solve(_swapped(a), ct)[..., 0], np.shape(b))
-    return summed_to(np.linalg.solve(_swapped(a), ct), np.shape(b))
+        return summed_to(np.linalg.solve(swapped(a), ct)[..., 0], np.shape(b))
+    return summed_to(np.linalg.solve(swapped(a), ct), np.shape(b))
 
 
 function(np.linalg.solve, _solve_first, _solve_second)
 
 
+def _singular_basis(x: Any) -> tuple[Any, Any, Any, Any]:
+    """Return U, s, V and det(U) det(V) = ±1."""
+    u, s, vh = np.linalg.svd(x)
+    sign = np.round(np.linalg.det(u) * np.linalg.det(vh))
+    return u, s, swapped(vh), sign[..., None, None]
+
+
 def _adjugate(x: Any) -> Any:
     """Return the adjugate, which a singular matrix has too, from the singular values [3]_."""
-    u, s, vh = np.linalg.svd(x)
-    ones = np.ones((*s.shape[:-1], 1), s.dtype)
-    before = np.concatenate([ones, np.cumprod(s, -1)[..., :-1]], -1)
-    after = np.flip(np.cumprod(np.flip(s, -1), -1), -1)[..., 1:]
-    others = before * np.concatenate([after, ones], -1)
-    sign = np.linalg.det(u) * np.linalg.det(vh)
-    return np.round(sign)[..., None, None] * (_swapped(vh) * others[..., None, :]) @ _swapped(u)
+    u, s, v, sign = _singular_basis(x)
+    others = np.prod(np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]), -1)
+    return sign * ((v * others[..., None, :]) @ swapped(u))
 
 
-def _adjugate_rule(ct: Any, ans: Any, x: Any) -> Any:
-    """Return the derivative of det(x) x⁻¹, for a matrix that has an inverse."""
-    inverse = np.linalg.inv(x)
-    transposed = _swapped(inverse)
-    trace = np.sum(ct * inverse, (-2, -1))[..., None, None]
-    det = np.linalg.det(x)[..., None, None]
-    return det * (trace * transposed - np.matmul(np.matmul(transposed, ct), transposed))
+def _adjugate_product(ct: Any, x: Any) -> Any:
+    """Return the derivative of the adjugate along `ct`, transposed, with no inverse.
+
+    Between singular vectors x is diagonal, and there, with P_ij the product of all singular values but
+    the i-th and j-th, d adj_ij = -P_ij dx_ij off the diagonal, and d adj_ii = Σ_{k≠i} P_ik dx_kk.
+    """
+    u, s, v, sign = _singular_basis(x)
+    n = s.shape[-1]
+    eye = np.eye(n, dtype=bool)
+    left_out = eye[:, None, :] | eye[None, :, :]
+    others = np.prod(np.where(left_out, 1, s[..., None, None, :]), -1) * ~eye
+    middle = swapped(v) @ ct @ u
+    diagonal = np.diagonal(middle, 0, -2, -1)
+    turned = np.where(eye, (others @ diagonal[..., None])[..., 0][..., None, :], -others * middle)
+    return sign * (u @ turned @ swapped(v))
 
 
-_adjugate_of = Function(_adjugate, _adjugate_rule, name="adjugate")
-function(np.linalg.det, lambda ct, ans, x: ct[..., None, None] * _swapped(_adjugate_of(x)))
+_adjugate_change: Function = Function(
+    _adjugate_product, lambda g, ans, ct, x: swapped(_adjugate_change(swapped(g), x)), None,
+    name="derivative of the adjugate",
+)  # fmt: skip
+_adjugate_of = Function(_adjugate, lambda ct, ans, x: _adjugate_change(ct, x), name="adjugate")
+function(np.linalg.det, lambda ct, ans, x: ct[..., None, None] * swapped(_adjugate_of(x)))
 
 
 def _slogdet_rule(cts: list[Any], answers: Any, x: Any) -> Any:
     ct = cts[1]
     if ct is None:
         return np.zeros_like(plain(x))
-    return np.reshape(ct, (*np.shape(ct), 1, 1)) * _swapped(np.linalg.inv(x))
+    return np.reshape(ct, (*np.shape(ct), 1, 1)) * swapped(np.linalg.inv(x))
 
 
 _slogdet = Several(np.linalg.slogdet, _slogdet_rule)
@@ -327,14 +128,14 @@ def _lower_half(x: Any) -> Any:
 def _of_lower(symmetric: Any) -> Any:
     """Return the gradient with respect to the lower triangle, which is all that LAPACK reads."""
     n = symmetric.shape[-1]
-    return np.tril(symmetric + _swapped(symmetric)) * (1 - 0.5 * np.eye(n, dtype=symmetric.dtype))
+    return np.tril(symmetric + swapped(symmetric)) * (1 - 0.5 * np.eye(n, dtype=symmetric.dtype))
 
 
 def _cholesky_rule(ct: Any, ans: Any, x: Any, upper: bool = False) -> Any:
-    transposed = _swapped(ans)
+    transposed = swapped(ans)
     middle = _lower_half(np.matmul(transposed, ct))
     left = np.linalg.solve(transposed, middle)
-    whole = _swapped(np.linalg.solve(transposed, _swapped(left)))
+    whole = swapped(np.linalg.solve(transposed, swapped(left)))
     return _of_lower(whole)
 
 
@@ -343,7 +144,7 @@ _cholesky = Function(np.linalg.cholesky, _cholesky_rule)
 
 @composed(np.linalg.cholesky)
 def _cholesky_either(a: Any, /, *, upper: bool = False) -> Any:
-    return _swapped(_cholesky(_swapped(a))) if upper else _cholesky(a)
+    return swapped(_cholesky(swapped(a))) if upper else _cholesky(a)
 
 
 def _eigh_rule(cts: list[Any], answers: Any, x: Any) -> Any:
@@ -357,10 +158,10 @@ def _eigh_rule(cts: list[Any], answers: Any, x: Any) -> Any:
         middle = middle + eye * of_values[..., None, :]
     if of_vectors is not None:
         gaps = values[..., None, :] - values[..., :, None]
-        turned = np.matmul(_swapped(vectors), of_vectors)
+        turned = np.matmul(swapped(vectors), of_vectors)
         middle = middle + times(turned * (1 - eye), 1 / (gaps + eye))
-    whole = np.matmul(np.matmul(vectors, middle), _swapped(vectors))
-    return _of_lower((whole + _swapped(whole)) / 2)
+    whole = np.matmul(np.matmul(vectors, middle), swapped(vectors))
+    return _of_lower((whole + swapped(whole)) / 2)
 
 
 _eigh = Several(np.linalg.eigh, _eigh_rule)
@@ -368,75 +169,112 @@ _eigh = Several(np.linalg.eigh, _eigh_rule)
 
 @composed(np.linalg.eigh)
 def _eigh_either(a: Any, UPLO: str = "L") -> Any:
-    results = _eigh(a if UPLO.upper() == "L" else _swapped(a))
+    results = _eigh(a if UPLO.upper() == "L" else swapped(a))
     return type(np.linalg.eigh(np.eye(1)))(*results)
 
 
 RULES[np.linalg.eigvalsh] = lambda a, UPLO="L": _eigh_either(a, UPLO)[0]
 
 
-def _singular_values_rule(ct: Any, ans: Any, x: Any) -> Any:
-    u, _, vh = np.linalg.svd(plain(x), full_matrices=False)
-    return np.matmul(u * ct[..., None, :], vh)
+def _svd_rule(cts: list[Any], answers: Any, x: Any) -> Any:
+    """Return the gradient of U diag(s) Vᵀ, with F_ij = 1 / (s_j² - s_i²) off the diagonal [1]_."""
+    u, s, vh = answers
+    of_u, of_s, of_vh = cts
+    eye = np.eye(s.shape[-1], dtype=x.dtype)
+    middle: Any = 0.0
+    if of_s is not None:
+        # A singular value of 0 has a kink, as |x| has: the subgradient of least norm is 0.
+        middle = middle + eye * np.where(plain(s) == 0, 0, of_s)[..., None, :]
+    # (s_j - s_i)(s_j + s_i) keeps the digits of what is close together.
+    gaps = (s[..., None, :] - s[..., :, None]) * (s[..., None, :] + s[..., :, None])
+    inverse_gaps = (1 - eye) / (gaps + eye)
+    outside: Any = 0.0
+    if of_u is not None:
+        turned = np.matmul(swapped(u), of_u)
+        middle = middle + times(turned - swapped(turned), inverse_gaps) * s[..., None, :]
+        if x.shape[-2] > x.shape[-1]:
+            rest = (of_u - np.matmul(u, turned)) / s[..., None, :]
+            outside = outside + np.matmul(rest, vh)
+    if of_vh is not None:
+        turned = np.matmul(vh, swapped(of_vh))
+        middle = middle + s[..., :, None] * times(turned - swapped(turned), inverse_gaps)
+        if x.shape[-1] > x.shape[-2]:
+            rest = (of_vh - np.matmul(swapped(turned), vh)) / s[..., :, None]
+            outside = outside + np.matmul(u, rest)
+    return np.matmul(np.matmul(u, middle), vh) + outside
 
 
-def _second_order_of_svd(*_: Any, **__: Any) -> Any:
-    raise TypeError(
-        "npl: np.linalg.svd has a first derivative only, of the singular values. For second ones take the "
-        "roots of np.linalg.eigvalsh(x.T @ x)."
-    )
-
-
-_svd_product = Function(
-    lambda ct, x: _singular_values_rule(ct, None, x),
-    lambda g, ans, ct, x: _second_order_of_svd(),
-    lambda g, ans, ct, x: _second_order_of_svd(),
-    name="svd",
-)
-_singular_values = Function(
-    lambda x: np.linalg.svd(x, compute_uv=False), lambda ct, ans, x: _svd_product(ct, x), name="svd"
-)
+_thin_svd = Several(lambda x: np.linalg.svd(x, full_matrices=False), _svd_rule, name="svd")
 
 
 @composed(np.linalg.svd)
 def _svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    if compute_uv:
+    if not compute_uv:
+        return _thin_svd(a)[1]
+    if full_matrices and a.shape[-2] != a.shape[-1]:
         raise TypeError(
-            "npl: np.linalg.svd has a derivative rule for the singular values alone (compute_uv=False)."
+            "npl: np.linalg.svd has a derivative rule for full_matrices=False and for square matrices; the "
+            "other singular vectors are not unique."
         )
-    return _singular_values(a)
+    return type(np.linalg.svd(np.eye(1)))(*_thin_svd(a))
 
 
-RULES[np.linalg.svdvals] = lambda x, /: _singular_values(x)
+RULES[np.linalg.svdvals] = lambda x, /: _thin_svd(x)[1]
 
 
-@composed(np.linalg.matrix_power)
-def _matrix_power(a: Any, n: int) -> Any:
-    if n < 0:
-        return _matrix_power(np.linalg.inv(a), -n)
-    result = np.eye(a.shape[-1], dtype=a.dtype)
-    while n:
-        if n & 1:
-            result = np.matmul(result, a)
-        a, n = (np.matmul(a, a) if n > 1 else a), n >> 1
-    return result
+# ---------------------------------------------------------------------- least squares
 
 
-@composed(np.linalg.multi_dot)
-def _multi_dot(arrays: Any) -> Any:
-    product, *rest = arrays
-    for array in rest:
-        product = np.dot(product, array)
-    return product
+def _pinv_rule(ct: Any, ans: Any, a: Any, *_: Any, **__: Any) -> Any:
+    """Return the transpose of dP = -P dA P + P Pᵀ dAᵀ (1 - A P) + (1 - P A) dAᵀ Pᵀ P [4]_."""
+    transposed, of = swapped(ans), swapped(ct)
+    left = of - np.matmul(a, np.matmul(ans, of))
+    right = of - np.matmul(np.matmul(of, ans), a)
+    return (
+        np.matmul(np.matmul(left, ans), transposed)
+        + np.matmul(np.matmul(transposed, ans), right)
+        - np.matmul(np.matmul(transposed, ct), transposed)
+    )
 
 
-RULES[np.linalg.matmul] = lambda x1, x2, /: matmul(x1, x2)
-RULES[np.linalg.outer] = lambda x1, x2, /: _outer(x1, x2)
-RULES[np.linalg.tensordot] = lambda x1, x2, /, *, axes=2: _tensordot(x1, x2, axes)
-RULES[np.linalg.vecdot] = lambda x1, x2, /, *, axis=-1: _vecdot(x1, x2, axis)
-RULES[np.linalg.cross] = lambda x1, x2, /, *, axis=-1: _cross(x1, x2, axis=axis)
-RULES[np.linalg.trace] = lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype)
-RULES[np.linalg.diagonal] = lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1)
-RULES[np.linalg.matrix_transpose] = lambda x, /: _swapped(x)
+function(np.linalg.pinv, _pinv_rule)
+
+
+@composed(np.linalg.lstsq)
+def _lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
+    a, b = as_array(a), as_array(b)
+    found = np.linalg.lstsq(plain(a), plain(b), rcond)
+    limit = np.finfo(found[0].dtype).eps * max(a.shape) if rcond is None else rcond
+    solution = np.matmul(np.linalg.pinv(a, limit), b)
+    residuals = np.sum(np.square(b - np.matmul(a, solution)), 0, keepdims=np.ndim(b) == 1)
+    full = found[1].size > 0
+    return solution, residuals if full else found[1], found[2], np.linalg.svd(a, compute_uv=False)
+
+
+def _qr_rule(cts: list[Any], answers: Any, a: Any) -> Any:
+    q, r = answers
+    of_q, of_r = cts
+    middle: Any = 0.0
+    if of_r is not None:
+        middle = np.matmul(r, swapped(of_r))
+    if of_q is not None:
+        middle = middle - np.matmul(swapped(of_q), q)
+    symmetric = np.tril(middle) + swapped(np.tril(middle, -1))
+    whole = np.matmul(q, symmetric) if of_q is None else of_q + np.matmul(q, symmetric)
+    return swapped(np.linalg.solve(r, swapped(whole)))
+
+
+_qr = Several(np.linalg.qr, _qr_rule)
+
+
+@composed(np.linalg.qr)
+def _qr_factors(a: Any, mode: str = "reduced") -> Any:
+    if mode not in ("reduced", "r") or a.shape[-2] < a.shape[-1]:
+        raise TypeError(
+            "npl: np.linalg.qr has a derivative rule for mode='reduced' or 'r' and at least as many rows as "
+            "columns."
+        )
+    factors = _qr(a)
+    return factors[1] if mode == "r" else type(np.linalg.qr(np.eye(1)))(*factors)

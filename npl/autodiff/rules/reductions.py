@@ -11,6 +11,7 @@ from npl.autodiff.primitives import (
     METHODS,
     RULES,
     Function,
+    as_array,
     composed,
     constant,
     function,
@@ -41,6 +42,10 @@ def _count(shape: tuple[int, ...], axis: Axis) -> int:
     return math.prod([shape[a] for a in _axes(axis, len(shape))])
 
 
+def _counted(where: Any, shape: tuple[int, ...], axis: Axis, keepdims: Any) -> Any:
+    return np.sum(np.broadcast_to(where, shape), axis, keepdims=keepdims)
+
+
 # ---------------------------------------------------------------------- sums and means
 
 
@@ -50,11 +55,12 @@ def _sum_rule(
     x: Any,
     axis: Axis = None,
     dtype: Any = None,
+    out: None = None,
     keepdims: Any = False,
-    **options: Any,
+    initial: Any = 0,
+    where: Any = True,
 ) -> Any:
     ct = spread(kept(ct, x.shape, axis), x.shape)
-    where = options.get("where", True)
     return ct if where is True else np.where(where, ct, 0)
 
 
@@ -63,13 +69,19 @@ sum_ = function(np.sum, _sum_rule)
 
 @composed(np.mean)
 def mean(
-    x: Any, axis: Axis = None, dtype: Any = None, keepdims: Any = False, where: Any = True
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
 ) -> Any:
     """Return the mean, as `np.mean`."""
     if where is not True:
-        count = np.sum(np.broadcast_to(where, x.shape), axis, keepdims=keepdims)
-        return np.sum(x, axis, dtype=dtype, keepdims=keepdims, where=where) / count
-    return _mean(x, axis, dtype, keepdims)
+        total = np.sum(a, axis, dtype=dtype, keepdims=keepdims, where=where)
+        return total / _counted(where, a.shape, axis, keepdims).astype(total.dtype)
+    return _mean(a, axis, dtype, keepdims)
 
 
 def _plain_mean(x: Any, axis: Any, dtype: Any, keepdims: Any) -> Any:
@@ -85,9 +97,10 @@ _mean = Function(_plain_mean, _mean_rule, None, None, None, name="mean")
 
 @composed(np.var)
 def _var(
-    x: Any,
+    a: Any,
     axis: Axis = None,
     dtype: Any = None,
+    out: None = None,
     ddof: float = 0,
     keepdims: Any = False,
     *,
@@ -95,29 +108,77 @@ def _var(
     correction: float | None = None,
     where: Any = True,
 ) -> Any:
+    if dtype is None and a.dtype == np.float16:  # as NumPy: the deviations have more digits
+        wide = a.astype(np.float32)
+        result = _var(
+            wide, axis, None, None, ddof, keepdims, mean=mean, correction=correction, where=where
+        )
+        return result.astype(np.float16)
+    deviation = _deviation(a, axis, dtype, mean, where)
+    total = np.sum(np.square(deviation), axis, keepdims=keepdims, where=where)
     ddof = ddof if correction is None else correction
+    return total / _freedom(a.shape, axis, keepdims, where, ddof, total.dtype)
+
+
+def _deviation(x: Any, axis: Axis, dtype: Any, mean: Any, where: Any) -> Any:
     if mean is None:
         mean = np.mean(x, axis, dtype=dtype, keepdims=True, where=where)
-    squares = np.square(x - mean)
+    return x - mean
+
+
+def _freedom(
+    shape: tuple[int, ...], axis: Axis, keepdims: Any, where: Any, ddof: float, dtype: Any
+) -> Any:
+    """Return the number of elements less `ddof`, in a form that leaves the dtype of a quotient."""
     if where is True:
-        count: Any = _count(x.shape, axis)
-    else:
-        count = np.sum(np.broadcast_to(where, x.shape), axis, keepdims=keepdims)
-    return np.sum(squares, axis, keepdims=keepdims, where=where) / np.maximum(count - ddof, 0)
+        return max(_count(shape, axis) - ddof, 0)
+    return np.maximum(_counted(where, shape, axis, keepdims) - ddof, 0).astype(dtype)
 
 
 @composed(np.std)
-def _std(x: Any, *args: Any, **options: Any) -> Any:
-    return np.sqrt(np.var(x, *args, **options))
+def _std(
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: Any = False,
+    *,
+    mean: Any = None,
+    correction: float | None = None,
+    where: Any = True,
+) -> Any:
+    """Return the standard deviation by a norm, whose derivatives are 0 where all elements are equal."""
+    if dtype is None and a.dtype == np.float16:
+        wide = a.astype(np.float32)
+        result = _std(
+            wide, axis, None, None, ddof, keepdims, mean=mean, correction=correction, where=where
+        )
+        return result.astype(np.float16)
+    deviation = _deviation(a, axis, dtype, mean, where)
+    if where is not True:
+        deviation = np.where(where, deviation, 0)
+    axis = _axes(axis, a.ndim)
+    size = np.linalg.vector_norm(deviation, axis=axis, keepdims=keepdims)
+    ddof = ddof if correction is None else correction
+    return size / np.sqrt(_freedom(a.shape, axis, keepdims, where, ddof, size.dtype)).astype(
+        size.dtype
+    )
 
 
 @composed(np.average)
 def _average(
-    x: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False
+    a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False
 ) -> Any:
+    x = as_array(a)
     if weights is None:
-        weights = np.ones(x.shape)
-    elif np.shape(weights) != x.shape:
+        average = np.mean(x, axis, keepdims=keepdims)
+        return (
+            (average, np.full(average.shape, _count(x.shape, axis), x.dtype)[()])
+            if returned
+            else average
+        )
+    if np.shape(weights) != x.shape:
         assert isinstance(axis, int), "weights of another shape go along one axis"
         shape = [1] * x.ndim
         shape[axis] = -1
@@ -149,18 +210,24 @@ _prod = Function(lambda x, axis: np.prod(x, axis), _prod_rule, None, name="prod"
 
 @composed(np.prod)
 def _product(
-    x: Any, axis: Axis = None, dtype: Any = None, keepdims: Any = False, **options: Any
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: Any = False,
+    initial: Any = 1,
+    where: Any = True,
 ) -> Any:
-    where = options.pop("where", True)
-    if where is not True:
-        x = np.where(where, x, 1)
+    x = a if where is True else np.where(where, a, 1)
     if dtype is not None:
         x = x.astype(dtype)
     shape, axes = x.shape, _axes(axis, x.ndim)
     rest = [i for i in range(x.ndim) if i not in axes]
     rows = np.transpose(x, (*rest, *axes)).reshape((*[shape[i] for i in rest], -1))
     product = _prod(rows, rows.ndim - 1)
-    return kept(product, shape, axis if axis is not None else axes) if keepdims else product
+    if keepdims:
+        product = kept(product, shape, axes)
+    return product if isinstance(initial, int) and initial == 1 else product * initial
 
 
 def _suffix_sums(ct: Any, x: Any) -> Any:
@@ -199,8 +266,10 @@ _cumprod = Function(lambda x, axis: np.cumprod(x, axis), _cumprod_rule, None, na
 
 
 @composed(np.cumprod)
-def _cumulative_product(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    x = x if dtype is None else x.astype(dtype)
+def _cumulative_product(
+    a: Any, axis: int | None = None, dtype: Any = None, out: None = None
+) -> Any:
+    x = a if dtype is None else a.astype(dtype)
     return _cumprod(np.ravel(x), 0) if axis is None else _cumprod(x, axis % x.ndim)
 
 
@@ -212,8 +281,8 @@ _cumsum = Function(lambda x, axis: np.cumsum(x, axis), _cumsum_rule, None, name=
 
 
 @composed(np.cumsum)
-def _cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    x = x if dtype is None else x.astype(dtype)
+def _cumulative_sum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+    x = a if dtype is None else a.astype(dtype)
     return _cumsum(np.ravel(x), 0) if axis is None else _cumsum(x, axis % x.ndim)
 
 
@@ -221,13 +290,22 @@ def _cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 def _extremum_rule(
-    ct: Any, ans: Any, x: Any, axis: Axis = None, keepdims: Any = False, **options: Any
+    ct: Any,
+    ans: Any,
+    x: Any,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = True,
 ) -> Any:
     """Share the cotangent between all that attain the extremum: the subgradient of least norm."""
     values, extremum = plain(x), kept(plain(ans), x.shape, axis)
     attained = values == extremum
-    if options.get("where", True) is not True:
-        attained &= options["where"]
+    if where is not True:
+        attained &= where
+    if initial is not None:  # a constant that wins, or draws, leaves nothing
+        attained &= values != initial
     count = attained.sum(axis, keepdims=True)
     share = (attained / np.maximum(count, 1)).astype(values.dtype)
     return times(spread(kept(ct, x.shape, axis), x.shape), share)
@@ -239,8 +317,8 @@ RULES[np.amax], RULES[np.amin] = max_, min_
 
 
 @composed(np.ptp)
-def _ptp(x: Any, axis: Axis = None, keepdims: Any = False) -> Any:
-    return np.max(x, axis, keepdims=keepdims) - np.min(x, axis, keepdims=keepdims)
+def _ptp(a: Any, axis: Axis = None, out: None = None, keepdims: Any = False) -> Any:
+    return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
 
 
 # ---------------------------------------------------------------------- without NaN
@@ -270,30 +348,6 @@ def _where_number(reduction: Any) -> Any:
 RULES[np.nanmean], RULES[np.nanvar], RULES[np.nanstd] = map(
     _where_number, (np.mean, np.var, np.std)
 )
-
-# ---------------------------------------------------------------------- differences, integrals
-
-
-@composed(np.diff)
-def _diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    if prepend is not None or append is not None:
-        raise TypeError(
-            "npl: np.diff has no rule for prepend and append. Use np.concatenate before it."
-        )
-    for _ in range(n):
-        along: list[Any] = [slice(None)] * x.ndim
-        upper, lower = along.copy(), along.copy()
-        upper[axis], lower[axis] = slice(1, None), slice(None, -1)
-        x = x[tuple(upper)] - x[tuple(lower)]
-    return x
-
-
-@composed(np.trapezoid)
-def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = np.moveaxis(y, axis, -1) if np.ndim(y) > 1 else y
-    width = dx if x is None else np.diff(np.moveaxis(x, axis, -1) if np.ndim(x) > 1 else x)
-    return np.sum(width * (y[..., 1:] + y[..., :-1]) / 2, -1)
-
 
 # ---------------------------------------------------------------------- the methods of ufuncs
 

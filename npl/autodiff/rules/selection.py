@@ -93,7 +93,7 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 
 @composed(np.compress)
-def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+def _compress(condition: Any, a: Any, axis: int | None = None, out: None = None) -> Any:
     return _take(a, np.flatnonzero(plain(condition)), axis)
 
 
@@ -131,7 +131,8 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @composed(np.choose)
 def _choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
-    return _select([plain(a) == k for k in range(len(choices))], list(choices))
+    chosen = np.asarray(plain(a))
+    return _select([chosen == k for k in range(len(choices))], list(choices))
 
 
 @composed(np.nan_to_num)

@@ -10,18 +10,19 @@ import numpy as np
 from npl.autodiff.primitives import (
     RULES,
     Function,
+    cast,
     composed,
     constant,
     function,
+    newer,
     spread,
     stripped,
 )
-from npl.autodiff.primitives import _cast as cast
 from npl.autodiff.rules.selection import rearranged
 from npl.autodiff.tape import plain
 
 RULES["astype"] = cast
-RULES[np.astype] = lambda x, dtype, /, *, copy=True, device=None: x.astype(dtype)
+newer("astype", lambda x, dtype, /, *, copy=True, device=None: x.astype(dtype))
 RULES[np.broadcast_to] = lambda array, shape, subok=False: spread(array, _shape(shape))
 constant(
     np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.result_type, np.can_cast,
@@ -37,15 +38,29 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _reshape_rule(ct: Any, ans: Any, x: Any, shape: Any, order: Any = "C", **_: Any) -> Any:
-    return np.reshape(ct, x.shape, order="C" if order == "C" else "F")
+    return np.reshape(ct, x.shape, order=order)
 
 
-_reshape = function(np.reshape, _reshape_rule, None)
+_reshape = Function(np.reshape, _reshape_rule, None)
+
+
+@composed(np.reshape)
+def _reshaped(x: Any, shape: Any, order: Any = "C", *, copy: bool | None = None) -> Any:
+    return _reshape(x, shape, order=_read_in(x, order))
 
 
 @composed(np.ravel)
 def _ravel(x: Any, order: Any = "C") -> Any:
-    return _reshape(x, -1, order=order)
+    if order == "K":  # as it lies in memory: the axes by falling strides
+        x = np.transpose(x, np.argsort([-abs(stride) for stride in plain(x).strides], stable=True))
+    return _reshape(x, -1, order=_read_in(x, order))
+
+
+def _read_in(x: Any, order: Any) -> str:
+    """Return whether elements are read row by row or column by column: "A" asks the layout."""
+    if order == "A":
+        return "F" if plain(x).flags.fnc else "C"
+    return "F" if order == "F" else "C"
 
 
 def _transpose_rule(ct: Any, ans: Any, x: Any, axes: Any = None) -> Any:
@@ -61,7 +76,14 @@ function(
     None,
     None,
 )
-RULES[np.matrix_transpose] = lambda x: np.swapaxes(x, -1, -2)
+
+
+def swapped(x: Any) -> Any:
+    """Return matrices transposed."""
+    return np.swapaxes(x, -1, -2)
+
+
+RULES[np.matrix_transpose] = swapped
 
 
 @composed(np.rollaxis)
@@ -70,7 +92,7 @@ def _rollaxis(x: Any, axis: int, start: int = 0) -> Any:
     del order
     axes = list(range(x.ndim))
     axes.remove(axis % x.ndim)
-    start = start % (x.ndim + 1)
+    start = start + x.ndim if start < 0 else start
     axes.insert(start - (1 if axis % x.ndim < start else 0), axis % x.ndim)
     return np.transpose(x, axes)
 
@@ -105,7 +127,7 @@ def _meshgrid(*vectors: Any, copy: bool = True, sparse: bool = False, indexing: 
     return tuple([np.ravel(v)[index] for v, index in zip(vectors, indices, strict=True)])
 
 
-@composed(np.copy, np.real, np.ascontiguousarray, np.asfortranarray, np.require)
+@composed(np.copy, np.real)
 def _itself(x: Any, *_: Any, **__: Any) -> Any:
     return x
 
@@ -128,7 +150,7 @@ _concatenate = Function(
 
 
 @composed(np.concatenate, np.concat)
-def _joined(arrays: Any, axis: int | None = 0, **options: Any) -> Any:
+def _joined(arrays: Any, axis: int | None = 0, out: None = None, **options: Any) -> Any:
     arrays = list(arrays)
     if axis is None:
         arrays, axis = [np.ravel(array) for array in arrays], 0
@@ -138,7 +160,7 @@ def _joined(arrays: Any, axis: int | None = 0, **options: Any) -> Any:
 
 
 @composed(np.stack)
-def _stack(arrays: Any, axis: int = 0, **options: Any) -> Any:
+def _stack(arrays: Any, axis: int = 0, out: None = None, **options: Any) -> Any:
     arrays = list(arrays)
     shapes = {np.shape(array) for array in arrays}
     if len(shapes) > 1:
@@ -217,7 +239,7 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 RULES[np.vsplit] = lambda ary, sections: _split(ary, sections, 0)
 RULES[np.hsplit] = lambda ary, sections: _split(ary, sections, 0 if ary.ndim == 1 else 1)
 RULES[np.dsplit] = lambda ary, sections: _split(ary, sections, 2)
-RULES[np.unstack] = lambda x, /, *, axis=0: tuple(np.moveaxis(x, axis, 0))
+newer("unstack", lambda x, /, *, axis=0: tuple(np.moveaxis(x, axis, 0)))
 
 # ---------------------------------------------------------------------- padding and filling
 
@@ -269,6 +291,15 @@ for _rearranging in (np.repeat, np.rot90, np.resize, np.delete):
     _by_index(_rearranging)
 
 
+@composed(np.lib.stride_tricks.sliding_window_view)
+def _sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    return rearranged(
+        lambda index: np.lib.stride_tricks.sliding_window_view(index, window_shape, axis), x
+    )
+
+
 @composed(np.tile)
 def _tile(A: Any, reps: Any) -> Any:
     reps = _shape(reps)
@@ -311,7 +342,9 @@ def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 @composed(np.trace)
-def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+def _trace(
+    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
+) -> Any:
     return np.sum(np.diagonal(a, offset, axis1, axis2), -1, dtype=dtype)
 
 
@@ -327,3 +360,8 @@ def _diag(v: Any, k: int = 0) -> Any:
 @composed(np.diagflat)
 def _diagflat(v: Any, k: int = 0) -> Any:
     return _diag(np.ravel(v), k)
+
+
+RULES[np.linalg.trace] = lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype)
+RULES[np.linalg.diagonal] = lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1)
+RULES[np.linalg.matrix_transpose] = lambda x, /: swapped(x)

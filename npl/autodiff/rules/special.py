@@ -20,7 +20,10 @@ _ROOT_2_PI = math.sqrt(2 * math.pi)
 
 elementwise(special.expit, lambda ans, x: bell(x))
 elementwise(special.log_expit, lambda ans, x: sigmoid(-x))
-elementwise(special.logit, lambda ans, x: 1 / (x * (1 - x)))
+logit_slope = Elementwise(
+    lambda x: 1 / (x * (1 - x)), lambda ans, x: (2 * x - 1) * np.square(ans), name="1 / (x (1 - x))"
+)
+elementwise(special.logit, lambda ans, x: logit_slope(x))
 
 # ---------------------------------------------------------------------- the gamma function
 
@@ -130,59 +133,91 @@ def _log_of_ratio(x: Any, y: Any) -> Any:
 log_of_ratio = Elementwise(
     _log_of_ratio, lambda ans, x, y: 1 / x, lambda ans, x, y: -1 / y, name="log(x / y)"
 )
-elementwise(special.xlogy, lambda ans, x, y: np.log(y), lambda ans, x, y: x / y)
-elementwise(special.xlog1py, lambda ans, x, y: np.log1p(y), lambda ans, x, y: x / (1 + y))
+
+
+def _share(x: Any, y: Any) -> Any:
+    """Return x / y, 0 for 0 / 0: x log y is 0 for x = 0 whatever y."""
+    share = x / y
+    undecided = np.equal(plain(x), 0) & np.equal(plain(y), 0)
+    return np.where(undecided, 0, share) if np.any(undecided) else share
+
+
+elementwise(special.xlogy, lambda ans, x, y: np.log(y), lambda ans, x, y: _share(x, y))
+elementwise(special.xlog1py, lambda ans, x, y: np.log1p(y), lambda ans, x, y: _share(x, 1 + y))
 elementwise(special.entr, lambda ans, x: -np.log(x) - 1)
-elementwise(special.rel_entr, lambda ans, x, y: log_of_ratio(x, y) + 1, lambda ans, x, y: -x / y)
-elementwise(special.kl_div, lambda ans, x, y: log_of_ratio(x, y), lambda ans, x, y: (y - x) / y)
+elementwise(
+    special.rel_entr, lambda ans, x, y: log_of_ratio(x, y) + 1, lambda ans, x, y: -_share(x, y)
+)
+# 1 - x / y, whose own derivatives do not cancel as those of the quotient of a difference would.
+_lack = Elementwise(
+    lambda x, y: (y - x) / y,
+    lambda ans, x, y: -1 / y,
+    lambda ans, x, y: x / y / y,
+    name="1 - x / y",
+)
+elementwise(special.kl_div, lambda ans, x, y: log_of_ratio(x, y), lambda ans, x, y: _lack(x, y))
 
 # ---------------------------------------------------------------------- Bessel functions
 
 
-def _difference(x: Any) -> Any:
-    """Return i0e(x) - i1e(x) for x >= 0, which cancels for large x: there by its asymptotic series.
+def _bessel(of: Any, order: int, sign: float) -> Elementwise:
+    """Return I_n or J_n: their derivatives, (I_{n-1} ± I_{n+1}) / 2, do not cancel at 0."""
 
-    From that of either function (Abramowitz and Stegun, 9.7.1), term by term.
-    """
-    x = np.asarray(x)
-    wide = x.astype(np.float64)
-    large = np.maximum(wide, 30.0)
-    first, second, total = np.ones_like(large), np.ones_like(large), np.zeros_like(large)
-    for k in range(1, 25):
-        step = 1 / (k * 8 * large)
-        first = first * (2 * k - 1) ** 2 * step
-        second = -second * (4 - (2 * k - 1) ** 2) * step
-        total += first - second
-    series = total / np.sqrt(2 * np.pi * large)
-    return np.where(wide > 30, series, special.i0e(wide) - special.i1e(wide)).astype(x.dtype)[()]
+    def slope(ans: Any, x: Any) -> Any:
+        upper = _bessel(of, order + 1, sign)(x)
+        return sign * upper if order == 0 else (_bessel(of, order - 1, sign)(x) + sign * upper) / 2
+
+    def value(x: Any) -> Any:
+        x = np.asarray(x)
+        return of(order, x).astype(x.dtype if x.dtype.kind == "f" else np.float64)[()]
+
+    return Elementwise(value, slope, name=f"{of.__name__} of order {order}")
 
 
-difference = Elementwise(
-    _difference, lambda ans, x: special.i1e(x) / x - 2 * ans, name="i0e(x) - i1e(x)"
-)
-
-
-def _slope_of_i0e(ans: Any, x: Any) -> Any:
-    return -np.sign(plain(x)) * difference(np.abs(x))
-
-
-def _slope_of_i1e(ans: Any, x: Any) -> Any:
-    """Return i0e - i1e/x - |i1e|, with i1e/x = 1/2 at 0."""
-    ratio = np.where(plain(x) == 0, 0.5, ans / np.where(plain(x) == 0, 1, x))
-    return difference(np.abs(x)) - ratio
-
-
-elementwise(special.i0, lambda ans, x: special.i1(x))
-elementwise(
-    special.i1,
-    lambda ans, x: (
-        special.i0(x) - np.where(plain(x) == 0, 0.5, ans / np.where(plain(x) == 0, 1, x))
-    ),
-)
-elementwise(special.i0e, _slope_of_i0e)
-elementwise(special.i1e, _slope_of_i1e)
+for _function, _of, _order, _sign in (
+    (special.i0, special.iv, 0, 1.0),
+    (special.i1, special.iv, 1, 1.0),
+    (special.j0, special.jv, 0, -1.0),
+    (special.j1, special.jv, 1, -1.0),
+):
+    elementwise(_function, *_bessel(_of, _order, _sign).derivatives)
 RULES[np.i0] = RULES[special.i0]
-elementwise(special.j0, lambda ans, x: -special.j1(x))
+
+_POINTS = 40
+_ASYMPTOTIC = 30.0
+_TERMS = 25
+
+
+def _moment(order: int) -> Elementwise:
+    r"""Return $\frac1\pi \int_0^\pi u^k e^{-xu} d\theta$, $u = 1 - \cos\theta$, for x >= 0.
+
+    The moment of order 0 is i0e(x), and that of order k + 1 is the negative derivative of the one
+    before: all are positive, where i0e(x) - i1e(x) cancels for large x. The trapezoidal rule converges like
+    I_80(x); beyond, the asymptotic series of i0e (Abramowitz and Stegun, 9.7.1), term by term.
+    """
+
+    def value(x: Any) -> Any:
+        x = np.asarray(x)
+        wide = np.minimum(x.astype(np.float64), _ASYMPTOTIC)
+        total = 0.5 * 2.0**order * np.exp(-2 * wide)  # the ends, u = 0 and u = 2
+        total = total + (0.5 if order == 0 else 0.0)
+        for u in 1 - np.cos(np.pi * np.arange(1, _POINTS) / _POINTS):
+            total = total + u**order * np.exp(-u * wide)
+        large = np.maximum(x.astype(np.float64), _ASYMPTOTIC)
+        term = np.full_like(large, math.prod([0.5 + i for i in range(order)]))
+        series = term
+        for k in range(1, _TERMS):
+            rising = (k + order - 0.5) / (k - 0.5)
+            term = term * ((2 * k - 1) ** 2 / (8 * k) * rising) / large
+            series = series + term
+        series = series / np.sqrt(2 * np.pi * large) / large**order
+        return np.where(x > _ASYMPTOTIC, series, total / _POINTS).astype(x.dtype)[()]
+
+    return Elementwise(value, lambda ans, x: -_moment(order + 1)(x), name=f"moment {order} of i0e")
+
+
+elementwise(special.i0e, lambda ans, x: -np.sign(plain(x)) * _moment(1)(np.abs(x)))
+elementwise(special.i1e, lambda ans, x: _moment(2)(np.abs(x)) - _moment(1)(np.abs(x)))
 
 # ---------------------------------------------------------------------- SciPy's own of NumPy's
 

@@ -1,0 +1,149 @@
+"""What a traced array does not do, and what to do in its place: the errors, by their text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def no_rule_for(function: Callable[..., Any]) -> TypeError:
+    """Return the error for a function of arrays without a rule."""
+    if function in (np.copyto, np.put, np.put_along_axis, np.place, np.putmask, np.fill_diagonal):
+        return TypeError(
+            f"npl: {_name(function)} writes into an array, where a derivative would be lost. Use np.where, "
+            "np.concatenate or np.stack, which make a new one."
+        )
+    return no_rule(_name(function))
+
+
+def no_rule(name: str) -> TypeError:
+    """Return the error for what has no rule."""
+    return TypeError(
+        f"npl: {name} has no derivative rule. Add one, a line per argument: npl.defvjp({name}, lambda ct, "
+        "ans, x: ...), which returns the gradient of sum(ct * ans) with respect to x; or, if it is to be "
+        "held constant, npl.stop_gradient(x)."
+    )
+
+
+def no_rule_for_method(ufunc: np.ufunc, method: str) -> TypeError:
+    """Return the error for a ufunc, or a method of one, without a rule."""
+    if method == "__call__":
+        return no_rule(ufunc_name(ufunc))
+    if method == "at":
+        return written_in_place(f"{ufunc_name(ufunc)}.at")
+    return TypeError(
+        f"npl: {ufunc_name(ufunc)}.{method} has no derivative rule. Write it with functions that have one, "
+        "or make it a primitive: f = npl.primitive(...); npl.defvjp(f, lambda ct, ans, x: ...)."
+    )
+
+
+def written_in_place(name: str) -> TypeError:
+    """Return the error for an operation whose result goes into a plain array."""
+    return TypeError(
+        f"npl: {name} was to write a traced value into a plain array (out=, or an operation in place such as "
+        "a += x), where its derivative would be lost. Write a = a + x."
+    )
+
+
+def partly_written(ufunc: np.ufunc) -> TypeError:
+    """Return the error for `where=` of a ufunc, whose other elements are whatever was in memory."""
+    return TypeError(
+        f"npl: {ufunc_name(ufunc)} with where= leaves the other elements undefined. Use np.where."
+    )
+
+
+def written_to_out(function: Callable[..., Any]) -> TypeError:
+    """Return the error for `out=`."""
+    return TypeError(
+        f"npl: {_name(function)} was to write a traced value into out=, where its derivative would be lost. "
+        "Use what it returns."
+    )
+
+
+def assigned_to() -> TypeError:
+    """Return the error for `x[i] = value`."""
+    return TypeError(
+        "npl: a traced array cannot be assigned to. Use np.where, np.concatenate or np.stack, which make a "
+        "new one."
+    )
+
+
+def sorted_in_place() -> TypeError:
+    """Return the error for `x.sort()`."""
+    return TypeError(
+        "npl: x.sort() and x.partition() write to x, which is traced. Use np.sort(x) or np.partition(x, k), "
+        "which do not."
+    )
+
+
+def turned_into_a_number() -> TypeError:
+    """Return the error for `float(x)` and its like."""
+    return TypeError(
+        "npl: a traced array was turned into a Python number (float(x), int(x), math.f(x), or an element of "
+        "a plain array: a[i] = x), and its derivative would be lost. Use np functions in place of math's, "
+        "np.stack or np.concatenate in place of assignments; to look at a value, npl.stop_gradient(x)."
+    )
+
+
+def turned_plain(frame: Any) -> TypeError:
+    """Return the error for a traced array that was to become a plain one.
+
+    `frame` is where it happens: it says whether a function of SciPy did it, or the caller itself.
+    """
+    scipy_function = None
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("scipy."):
+            name = frame.f_code.co_name
+            scipy_function = scipy_function if name.startswith("_") else name
+        elif scipy_function is not None and not module.startswith("numpy"):
+            break
+        frame = frame.f_back
+    if scipy_function in ("logsumexp", "softmax", "log_softmax"):
+        return TypeError(
+            f"npl: scipy.special.{scipy_function} turns its argument into a plain array, and the derivative "
+            f"would be lost. Use npl.special.{scipy_function}, which has the same signature."
+        )
+    if scipy_function is not None:
+        return TypeError(
+            f"npl: SciPy's {scipy_function} turns its argument into a plain array, and the derivative would "
+            f"be lost. Make it a primitive with a rule: f = npl.primitive({scipy_function}); npl.defvjp(f, "
+            "lambda ct, ans, x: ...)."
+        )
+    return TypeError(
+        "npl: a traced array was turned into a plain one, and its derivative would be lost. For np.array([x, "
+        "y]) write np.stack([x, y]); leave np.asarray(x) out; for a[i] = x use np.where or np.concatenate; "
+        "to call a function of plain arrays, make it a primitive: npl.primitive and npl.defvjp."
+    )
+
+
+def of_no_float(dtype: np.dtype[Any]) -> TypeError:
+    """Return the error for values that are no real floating-point numbers."""
+    what = "complex" if dtype.kind == "c" else f"dtype {dtype}"
+    return TypeError(
+        f"npl: a traced array became one of {what} values, which have no derivative rule. Derivatives are of "
+        "real floating-point numbers."
+    )
+
+
+def behind(error: BaseException) -> BaseException:
+    """Return the refusal that NumPy has put an error of its own in front of, or else the error."""
+    cause = error.__cause__
+    return cause if isinstance(cause, TypeError) and str(cause).startswith("npl: ") else error
+
+
+def ufunc_name(ufunc: np.ufunc) -> str:
+    """Return the name that users write: ufuncs do not know their module."""
+    name = ufunc.__name__
+    if getattr(np, name, None) is ufunc:
+        return f"np.{name}"
+    special = sys.modules.get("scipy.special")
+    return f"scipy.special.{name}" if getattr(special, name, None) is ufunc else name
+
+
+def _name(function: Callable[..., Any]) -> str:
+    module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")
+    return f"{module}.{getattr(function, '__name__', function)}"

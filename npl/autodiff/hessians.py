@@ -11,12 +11,12 @@ import numpy as np
 from npl.autodiff import tape
 from npl.autodiff.arguments import (
     Argnums,
-    Trace,
     argument_numbers,
     given_argnums,
 )
 from npl.autodiff.rules.losses import TracedLoss
 from npl.autodiff.tape import Node
+from npl.autodiff.trace import Trace
 from npl.autodiff.traced import Argument
 from npl.engine.arguments import Array
 from npl.engine.problem import Problem

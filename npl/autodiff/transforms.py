@@ -17,14 +17,14 @@ from numpy.typing import ArrayLike
 from npl.autodiff import tape
 from npl.autodiff.arguments import (
     Argnums,
-    Trace,
     argument_numbers,
-    as_results,
     checked_vector,
     given_argnums,
     vectors_per_argument,
 )
+from npl.autodiff.results import as_results
 from npl.autodiff.tape import Node
+from npl.autodiff.trace import Trace
 from npl.autodiff.traced import Argument, Traced
 from npl.engine.arguments import Array
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import npl
-from npl.autodiff import arguments
+from npl.autodiff import trace
 
 X = np.array([1.0, -2.0, 3.0])
 
@@ -202,7 +202,7 @@ def test_an_error_inside_leaves_nothing_behind() -> None:
     ):
         with pytest.raises(ZeroDivisionError):
             call()
-    assert arguments._depth.tracing == 0
+    assert trace._depth.tracing == 0
     np.testing.assert_array_equal(npl.grad(np.sum)(X), [1, 1, 1])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import npl
-from npl.autodiff.arguments import _Memory
+from npl.autodiff.results import SharedMemory
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -20,7 +20,7 @@ def test_memory_knows_what_meets(seed: int) -> None:
         start, length = rng.integers(0, 50), rng.integers(0, 10)
         return whole[start : start + length][:: rng.choice([1, 2, -1])]
 
-    taken, others = _Memory([]), []
+    taken, others = SharedMemory([]), []
     for _ in range(24):
         array = part()
         meets = any(np.may_share_memory(array, other) for other in others)

@@ -232,6 +232,15 @@ def test_the_determinant_of_singular_matrices_to_second_order() -> None:
         np.testing.assert_allclose(hessian, exact, atol=1e-14 * max(1, np.abs(x).max()))
 
 
+def test_the_nuclear_norm_of_equal_singular_values_to_second_order() -> None:
+    q = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    v = np.random.default_rng(1).normal(size=(3, 3))
+    gradient = npl.grad(lambda x: np.linalg.norm(x, "nuc"))(q)
+    np.testing.assert_allclose(gradient, q, atol=1e-14)
+    product = npl.hvp(lambda x: np.linalg.norm(x, "nuc"), (q,), v)
+    np.testing.assert_allclose(product, (v - q @ v.T @ q) / 2, atol=1e-14)
+
+
 @pytest.mark.parametrize("order", ["C", "F", "A", "K"])
 def test_the_order_of_elements_in_memory(order: Any) -> None:
     c = np.arange(1.0, 25)

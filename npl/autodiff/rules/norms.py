@@ -9,6 +9,7 @@ import numpy as np
 
 from npl.autodiff.primitives import RULES, Function, composed, constant, spread, times
 from npl.autodiff.rules.reductions import kept
+from npl.autodiff.rules.shapes import swapped
 from npl.autodiff.tape import Node, plain
 
 
@@ -98,6 +99,37 @@ def _vector_norm(x: Any, order: Any, axis: Any, keepdims: bool) -> Any:
     return np.sum(np.abs(x) ** order, axis, keepdims=keepdims) ** (1 / order)
 
 
+def _polar(x: Any) -> Any:
+    """Return U Vᵀ of U diag(s) Vᵀ, the gradient of Σ s; with no part where s is 0, of least norm there."""
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    return (u * (s > 0)[..., None, :]) @ vh
+
+
+def _polar_rule(ct: Any, ans: Any, x: Any) -> Any:
+    """Return the derivative along `ct`, its own transpose: by sums of singular values, which may be equal."""
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    middle = np.matmul(np.matmul(swapped(u), ct), swapped(vh))
+    sums = s[..., :, None] + s[..., None, :]
+    turned = (middle - swapped(middle)) / np.where(plain(sums) == 0, 1, sums)
+    change = np.matmul(np.matmul(u, turned), vh)
+    inverse = 1 / np.where(plain(s) == 0, np.inf, s)
+    if x.shape[-2] > x.shape[-1]:
+        rest = np.matmul(ct, swapped(vh)) - np.matmul(u, middle)
+        return change + np.matmul(rest * inverse[..., None, :], vh)
+    if x.shape[-1] > x.shape[-2]:
+        rest = np.matmul(swapped(u), ct) - np.matmul(middle, vh)
+        return change + np.matmul(u, inverse[..., :, None] * rest)
+    return change
+
+
+_polar_factor = Function(_polar, _polar_rule, name="polar factor")
+_nuclear = Function(
+    lambda x: np.sum(np.linalg.svd(x, compute_uv=False), -1),
+    lambda ct, ans, x: np.expand_dims(ct, (-2, -1)) * _polar_factor(x),
+    name="nuclear norm",
+)
+
+
 def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     matrices = np.moveaxis(x, axes, (-2, -1))
     if order == "fro":
@@ -105,15 +137,11 @@ def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> A
     elif order in (1, -1, np.inf, -np.inf):
         sums = np.sum(np.abs(matrices), -2 if abs(order) == 1 else -1)
         result = np.max(sums, -1) if order > 0 else np.min(sums, -1)
-    elif order in (2, -2, "nuc"):
+    elif order == "nuc":
+        result = _nuclear(matrices)
+    elif order in (2, -2):
         values = np.linalg.svd(matrices, compute_uv=False)
-        result = (
-            np.sum(values, -1)
-            if order == "nuc"
-            else np.max(values, -1)
-            if order == 2
-            else np.min(values, -1)
-        )
+        result = np.max(values, -1) if order == 2 else np.min(values, -1)
     else:
         raise ValueError(f"np.linalg.norm: ord is {order!r}, which is no matrix norm.")
     return kept(result, x.shape, axes) if keepdims else result

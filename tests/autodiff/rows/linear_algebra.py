@@ -30,6 +30,8 @@ ROWS = [
             (_X, "", True, None),
             (_X, ", 'fro'", True, None),
             (_X, ", 'nuc'", True, None),
+            (_WIDE, ", 'nuc'", True, None),
+            (_WIDE.T, ", 'nuc'", True, None),
             (_X, ", 2", True, "no rule"),
             (_X, ", -2", True, "no rule"),
             (_X, ", 1", True, "no rule"),

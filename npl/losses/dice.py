@@ -48,7 +48,7 @@ class _Saved(NamedTuple):
     """What the derivatives of a block need."""
 
     pair: numerics.Overlap
-    hidden: Array | None  # where a place counts for nothing, (k, n, D) or (1, n, D)
+    hidden: tuple[Array, Array] | None  # where the input and the target count for nothing
     is_coupled: bool  # whether a row is a whole sample, with a loss for each of its classes
 
 
@@ -242,9 +242,10 @@ class DiceLoss(Loss):
         predicted, true, often = self._sets(x, t, counts, np.float64)
         hidden = None
         if often is not None:
-            hidden = np.equal(often, 0)
-            whole = hidden.all(0) if self.activation == "softmax" else hidden
-            predicted, true = np.where(whole, 0, predicted), np.where(hidden, 0, true)
+            of_true: Array = np.equal(often, 0)
+            # A logit of a softmax moves the probabilities of all classes at its place.
+            hidden = np.all(of_true, 0) if self.activation == "softmax" else of_true, of_true
+            predicted, true = np.where(hidden[0], 0, predicted), np.where(of_true, 0, true)
         pair = self._overlap(predicted, true, often)
         return pair.distance.T.reshape(-1), _Saved(pair, hidden, is_coupled)
 
@@ -355,11 +356,12 @@ class DiceLoss(Loss):
     def _tangents(
         self, saved: _Saved, v: Sequence[Array | None]
     ) -> tuple[Array | None, Array | None, Array | None]:
-        """Return the tangents of the input, of the probabilities and of the target, 0 where hidden."""
+        """Return the tangents of the input, of the probabilities and of the target, 0 without effect."""
         dtype, coupled = saved.pair.p.inside.dtype, saved.is_coupled
         v_x, v_t = [None if u is None else sets_of(u, dtype, is_coupled=coupled) for u in v[:2]]
         if saved.hidden is not None:
-            v_x, v_t = [None if u is None else np.where(saved.hidden, 0, u) for u in (v_x, v_t)]
+            pairs = zip((v_x, v_t), saved.hidden, strict=True)
+            v_x, v_t = [None if u is None else np.where(at, 0, u) for u, at in pairs]
         return v_x, None if v_x is None else self._through(saved.pair.p, v_x), v_t
 
 

@@ -65,6 +65,33 @@ def test_class_and_function_are_one_and_derivatives_agree(options: dict[str, Any
         np.testing.assert_allclose(hessian.diagonal(), diagonal, rtol=1e-10, atol=1e-15)
 
 
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("jaccard", [False, True])
+def test_a_place_ignored_in_one_class_of_a_softmax(
+    batch: bool, squared: bool, jaccard: bool
+) -> None:
+    # Its logit still moves the probabilities of the classes that count there.
+    x, y = arguments((2, 3, 5), "softmax")
+    masks = (y > 0.4).astype(float)
+    masks[0, 1, 2] = masks[1, :2, 4] = masks[1, :, 0] = -100
+    loss = npl.DiceLoss(
+        activation="softmax", batch=batch, squared=squared, jaccard=jaccard, reduction="sum"
+    )
+    v, step = np.random.default_rng(3).normal(size=x.shape), 1e-6
+    gradient = npl.grad(loss)
+    around = [x + step * v, x - step * v]
+    product = npl.hvp(lambda x: loss(x, masks), (x,), (v,))[0]
+    change = np.subtract(*(gradient(at, masks) for at in around)) / (2 * step)
+    np.testing.assert_allclose(product, change, atol=1e-8)
+    assert not product[1, :, 0].any()
+    slope = npl.jvp(lambda x: loss(x, masks), (x,), (v,))[1]
+    np.testing.assert_allclose(slope, np.vdot(gradient(x, masks), v), rtol=1e-12)
+    diagonal = npl.hessian(lambda x: loss(x, masks))(x).reshape(x.size, x.size).diagonal()
+    got = npl.hessian_diag(lambda x: loss(x, masks))(x)
+    np.testing.assert_allclose(got.ravel(), diagonal, atol=1e-14)
+
+
 @ACTIVATION
 def test_indices_are_one_hot_masks(activation: str) -> None:
     x, y = arguments(activation=activation)[0], labels()

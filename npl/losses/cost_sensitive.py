@@ -29,6 +29,7 @@ from npl.engine.scratch import scratch_like
 __all__ = ["CostSensitiveLoss", "cost_sensitive_loss"]
 
 _SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+_DEAR = 8.0  # a lower cost brings back no more than three bits
 
 
 class _Priced(NamedTuple):
@@ -215,7 +216,7 @@ class CostSensitiveLoss(Loss):
         if cost.ndim == 1:
             nll, softmax = numerics.softmax_nll(logits, labels)
             price = cost.take(labels).astype(np.float64)  # the range for any cost
-            if logits.dtype == np.float32 and cost.max(initial=0) > 1 and _lost_digits(softmax):
+            if logits.dtype == np.float32 and cost.max(initial=0) > _DEAR and _lost_digits(softmax):
                 return self._forward(logits.astype(np.float64), labels, cost)
             losses = price * nll
             losses[price == 0] = 0

@@ -20,6 +20,7 @@ from npl.numerics.scaled_alignments import (
 )
 
 _SMALLEST = float(np.finfo(np.float64).tiny)
+_LARGEST_POWER = 1000  # that of 2 is finite
 
 
 def scaled_covariance(alignments: ScaledAlignments, v: Array, out: Array, scale: Array) -> None:
@@ -49,7 +50,7 @@ def scaled_covariance(alignments: ScaledAlignments, v: Array, out: Array, scale:
     # Times a large prefix they are to stay in range, and no sample is to reach another.
     undefined = ~np.isfinite(along).all((0, 1))
     along[:, :, undefined] = 0
-    power = np.frexp(np.abs(along).max((0, 1)))[1]
+    power = np.maximum(np.frexp(np.abs(along).max((0, 1)))[1], -_LARGEST_POWER)
     along *= np.ldexp(1.0, -power)
 
     sums = _both_ways(values)

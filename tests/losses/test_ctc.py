@@ -184,6 +184,17 @@ def test_hvp_is_symmetric_and_linear() -> None:
     np.testing.assert_allclose(hu.sum(-1), 0, atol=1e-15)
 
 
+@pytest.mark.parametrize("exponent", [-1060, -1030, -900, 900, 1020])
+def test_hvp_along_vectors_of_any_size(exponent: int) -> None:
+    arguments = batch()
+    loss = npl.CTCLoss(reduction="sum")
+    v = np.random.default_rng(1).normal(size=arguments[0].shape)
+    product = hvp(loss, arguments, np.ldexp(v, exponent))
+    smallest = float(np.finfo(np.float64).smallest_subnormal)
+    expected = np.ldexp(hvp(loss, arguments, v), exponent)
+    np.testing.assert_allclose(product, expected, rtol=1e-12, atol=8 * smallest)
+
+
 def test_hessian_and_tangents() -> None:
     arguments = batch(2, times=4)
     loss = npl.CTCLoss()

@@ -79,7 +79,10 @@ def constant(loss: str, name: str, value: Any) -> Tensor:
     if isinstance(value, float | int):
         return torch.tensor(value, dtype=torch.float64)
     if not isinstance(value, Tensor):
-        return torch.as_tensor(value)
+        tensor = torch.as_tensor(value)
+        # Python's numbers have the digits of float64, whatever torch makes of them by default.
+        is_python = isinstance(value, list | tuple) and tensor.is_floating_point()
+        return torch.as_tensor(value, dtype=torch.float64) if is_python else tensor
     if value.requires_grad and torch.is_grad_enabled():
         raise RuntimeError(
             f"{loss}: {name} requires a gradient, but the loss has no derivative with respect to it. "

@@ -70,3 +70,13 @@ def test_modules_compile_into_one_graph(name, options):
     x, y = torch.randn(4, 3, requires_grad=True), torch.randn(4, 3)
     compiled = torch.compile(module, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(x, y), module(x, y))
+
+
+def test_lists_keep_their_digits():
+    x, y = torch.randn(4, 3, dtype=torch.float64), torch.zeros(4, 3, dtype=torch.float64)
+    quantiles, weights = [0.1, 0.5, 0.9], [0.1, 0.2, 0.3, 0.4]
+    exact = npl.QuantileLoss(quantiles)(x.numpy(), y.numpy(), sample_weight=weights)
+    value = adapter.QuantileLoss(quantiles)(x, y, sample_weight=weights)
+    assert value.item() == exact
+    narrow = F.quantile_loss(x.float(), y.float(), quantiles, sample_weight=weights)
+    assert narrow.dtype == torch.float32

@@ -153,7 +153,7 @@ class DiceLoss(Loss):
         self._check_options(None, None)
         integer(self.name, "ignore_index", self.ignore_index)
         choice(self.name, "activation", self.activation, get_args(Activation))
-        number(self.name, "smooth", self.smooth, Interval(0, math.inf))
+        number(self.name, "smooth", self.smooth, Interval(0, math.inf, "[)"))
         for option in ("squared", "jaccard", "batch"):
             boolean(self.name, option, getattr(self, option))
 

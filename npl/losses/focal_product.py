@@ -25,9 +25,7 @@ def checked_gamma(loss: str, gamma: float) -> float:
 
     A float32 of the caller's must not pull the arithmetic with it down to float32.
     """
-    number(loss, "gamma", gamma, Interval(0, math.inf))
-    if gamma == math.inf:
-        raise ValueError(f"{loss}: gamma is inf; it must be finite.")
+    number(loss, "gamma", gamma, Interval(0, math.inf, "[)"))
     return float(gamma)
 
 

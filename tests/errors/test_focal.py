@@ -58,12 +58,12 @@ def test_entropy() -> None:
 def test_gamma(name: str) -> None:
     loss: Any = CLASSES[name]
     for gamma, error, text in (
-        (-0.5, ValueError, "gamma is -0.5; it must lie in [0, inf]."),
-        (float("nan"), ValueError, "gamma is nan; it must lie in [0, inf]."),
-        (float("inf"), ValueError, "gamma is inf; it must be finite."),
-        ("2", TypeError, "gamma is '2'; it must be a number in [0, inf]."),
-        (True, TypeError, "gamma is True; it must be a number in [0, inf]."),
-        (None, TypeError, "gamma is None; it must be a number in [0, inf]."),
+        (-0.5, ValueError, "gamma is -0.5; it must lie in [0, inf)."),
+        (float("nan"), ValueError, "gamma is nan; it must lie in [0, inf)."),
+        (float("inf"), ValueError, "gamma is inf; it must lie in [0, inf)."),
+        ("2", TypeError, "gamma is '2'; it must be a number in [0, inf)."),
+        (True, TypeError, "gamma is True; it must be a number in [0, inf)."),
+        (None, TypeError, "gamma is None; it must be a number in [0, inf)."),
     ):
         raises(lambda gamma=gamma: loss(gamma=gamma), error, f"{name}: {text}")  # type: ignore[misc]
     assert repr(loss(gamma=np.float32(0.5))) == repr(loss(gamma=0.5))

@@ -109,8 +109,9 @@ def test_arguments(x: Any, y: Any, error: type[Exception], text: str) -> None:
             ValueError,
             "activation is 'relu'; it must be one of 'none', 'sigmoid', 'softmax'.",
         ),
-        ({"smooth": -1.0}, ValueError, "smooth is -1.0; it must lie in [0, inf]."),
-        ({"smooth": "1"}, TypeError, "smooth is '1'; it must be a number in [0, inf]."),
+        ({"smooth": -1.0}, ValueError, "smooth is -1.0; it must lie in [0, inf)."),
+        ({"smooth": float("inf")}, ValueError, "smooth is inf; it must lie in [0, inf)."),
+        ({"smooth": "1"}, TypeError, "smooth is '1'; it must be a number in [0, inf)."),
         ({"squared": 1}, TypeError, "squared is 1; it must be True or False."),
         ({"ignore_index": 0.5}, TypeError, "ignore_index is 0.5; it must be an integer."),
         (

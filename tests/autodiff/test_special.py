@@ -35,10 +35,9 @@ VALUES: dict[str, Any] = {
 @pytest.mark.parametrize("name", NAMES)
 def test_values(name: str, kind: str, axis: Any) -> None:
     x = VALUES[kind]
-    if not x.size and name == "logsumexp":
-        pytest.skip("see test_nothing_to_sum")
     if not x.size:  # SciPy's own softmax raises there
-        assert getattr(npl.special, name)(x, axis).shape == x.shape
+        shape = np.sum(x, axis).shape if name == "logsumexp" else x.shape
+        assert getattr(npl.special, name)(x, axis).shape == shape
         return
     with np.errstate(all="ignore"):
         expected = getattr(scipy.special, name)(x * 1.0 if kind == "booleans" else x, axis=axis)

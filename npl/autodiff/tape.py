@@ -129,7 +129,12 @@ class Primitive(ABC):
                 "it. Give the arrays by position."
             )
         given |= {places[name]: option for name, option in options.items()}
-        return [given[place] for place in range(max(given) + 1)]
+        if len(given) <= max(given):  # what lies between keeps its default, which is not known here
+            raise TypeError(
+                f"{self.name}: no derivative with respect to the keyword {names[max(given)]!r}. "
+                "npl.stop_gradient(x) holds it constant."
+            )
+        return [given[place] for place in range(len(given))]
 
     def parameters(self) -> list[str]:
         """Return the names of the positional arguments."""

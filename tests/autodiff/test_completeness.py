@@ -58,12 +58,12 @@ def test_every_rule_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
         "x.argmax(0)", "x.argmin()", "np.argsort(x)", "x.argsort()", "np.argwhere(x)", "np.any(x)", "x.all()",
         "x.any()", "np.count_nonzero(x)", "x.nonzero()", "np.isclose(x, 1.0)", "np.allclose(x, 1.0)",
         "np.array_equal(x, x)", "np.round(x, 1)", "x.round(1)", "np.searchsorted(x, 0.5)",
-        "np.searchsorted([0.0, 1.0], x)", "np.digitize(x, [0.0, 1.0])", "np.unique(x)", "np.histogram(x)[0]",
+        "np.searchsorted([0.0, 1.0], x)", "np.digitize(x, [0.0, 1.0])",  "np.histogram(x)[0]",
         "np.zeros_like(x)", "np.ones_like(x)", "np.shape(x)", "np.ndim(x)", "np.size(x)", "np.result_type(x)",
         "np.spacing(x)", "np.floor_divide(x, 2)", "np.isscalar(x)", "x.astype(int)", "x.dtype", "len(x)",
         "np.around(x)", "np.fix(x)", "np.nanargmax(x)", "np.array_str(x)", "np.flatnonzero(x)",
         "np.may_share_memory(x, x)",
-        "np.linalg.matrix_rank(x)", "np.nextafter(x, 1.0)",
+        "np.linalg.matrix_rank(x)",
     ],
 )  # fmt: skip
 def test_what_has_no_derivative_is_plain(expression: str) -> None:

@@ -78,6 +78,7 @@ def gradient(expression: str, *arguments: Any, argnums: Any = 0) -> Any:
         ("np.max(x, initial=5.0)", [1, 0], [0, 0]),
         ("np.sort(x) * np.array([1.0, 2, 3])", [1, 1, 0], [2, 3, 1]),
         ("np.median(x)", [1, 2, 3, 4], [0, 0.5, 0.5, 0]),
+        ("np.unique(x)", [2, 1, 2], [1, 1, 0]),
         # Powers
         ("x ** 2", [0, 3], [0, 6]),
         ("x ** 2.0", [0, 3], [0, 6]),
@@ -230,6 +231,20 @@ def test_the_determinant_of_singular_matrices_to_second_order() -> None:
         # det = ε ε x x x / 6: its second derivative is linear.
         exact = np.einsum("acm,bdn,mn->abcd", sign, sign, x)
         np.testing.assert_allclose(hessian, exact, atol=1e-14 * max(1, np.abs(x).max()))
+
+
+def test_values_of_nan() -> None:
+    x = np.array([[np.nan, 1.0, 2.0], [0.0, 1.0, 2.0]])
+    for f in (
+        np.median, np.max, np.min, np.mean, np.std, np.sort, np.prod, np.sum, np.var, np.ptp, np.cumsum,
+        np.nanmean, np.nanstd, np.nanvar, np.nanmax, np.nanmin, np.nansum, np.nanprod,
+    ):  # fmt: skip
+        np.testing.assert_allclose(
+            npl.vjp(lambda x, f=f: f(x, axis=1), x)[0], f(x, axis=1), rtol=1e-14
+        )
+    np.testing.assert_array_equal(
+        npl.vjp(lambda x: np.quantile(x, [0.2, 0.5]), x)[0], [np.nan, np.nan]
+    )
 
 
 def test_the_nuclear_norm_of_equal_singular_values_to_second_order() -> None:

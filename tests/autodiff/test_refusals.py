@@ -16,7 +16,7 @@ import npl
 import npl.functional as F
 
 X = np.array([0.5, 1.0, 1.5])
-SCOPE = {"np": np, "npl": npl, "scipy": scipy, "math": math, "F": F, "a": None}
+SCOPE = {"np": np, "npl": npl, "scipy": scipy, "math": math, "F": F, "special": scipy.special}
 
 PLAIN = "npl: a traced array was turned into a plain one, and its derivative would be lost."
 NUMBER = "npl: a traced array was turned into a Python number"
@@ -81,6 +81,13 @@ NUMBER = "npl: a traced array was turned into a Python number"
          "Derivatives are of real floating-point numbers."),
         ("np.abs(x * 1j)", "npl: a traced array became one of complex values"),
         ("np.pad(x, 1, 'linear_ramp')", "npl: np.pad has no derivative rule for mode 'linear_ramp'"),
+        ("np.quantile(np.ones(3), x[0])", "npl: np.quantile has no derivative with respect to q."),
+        ("np.percentile(np.ones(3), x[0])", "npl: np.quantile has no derivative with respect to q."),
+        ("np.pad(np.ones(3), 1, constant_values=x[0])", ""),
+        ("np.pad(x, 1, constant_values=x[0])", "npl: np.pad has no derivative with respect to what it fill"),
+        ("np.sum(x, initial=x[0])", "no derivative"),
+        ("np.max(x, initial=x[0])", "no derivative"),
+        ("special.huber(x, 1.0)", "npl.stop_gradient(x) holds it constant"),
         ("np.quantile(x, 0.5, method='lower')", "npl: np.quantile has a derivative rule for method='linear'"),
         ("np.linalg.svd(np.outer(x, x[:2]))", "npl: np.linalg.svd has a derivative rule for full_m"),
         ("np.einsum('i,i', x, x, dtype=np.float32)", "npl: np.einsum has no derivative rule beside dtype"),

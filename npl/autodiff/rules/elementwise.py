@@ -87,6 +87,7 @@ elementwise(np.fabs, lambda ans, x: np.sign(x))
 elementwise(np.sqrt, lambda ans, x: 0.5 / ans)
 elementwise(np.cbrt, lambda ans, x: 1 / (3 * np.square(ans)))
 elementwise(np.copysign, lambda ans, x, y: np.sign(x) * np.copysign(1, plain(y)), 0.0)
+elementwise(np.nextafter, 1.0, 0.0)
 elementwise(np.ldexp, lambda ans, x, i: np.ldexp(np.ones_like(x), i), None)
 
 
@@ -278,7 +279,6 @@ constant(
     np.sign, np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.signbit, np.spacing,
     np.isfinite, np.isinf, np.isnan, np.equal, np.not_equal, np.less, np.less_equal, np.greater,
     np.greater_equal, np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.heaviside,
-    np.nextafter,
 )  # fmt: skip
 
 for _identity in (np.positive, np.conjugate):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Function, composed, summed_to
+from npl.autodiff.primitives import RULES, Function, composed, is_traced, summed_to
 from npl.autodiff.tape import plain
 
 # ---------------------------------------------------------------------- indexing
@@ -222,11 +222,26 @@ def _partition(
     return _by_partition(a, kth, axis=axis)
 
 
+@composed(np.unique)
+def _unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
+    axis: None = None, **options: Any,
+) -> Any:  # fmt: skip
+    if axis is not None:
+        raise TypeError("npl: np.unique has a derivative rule for single elements, without axis=.")
+    plain_unique: Any = np.unique
+    _, index, *others = plain_unique(plain(ar), True, return_inverse, return_counts, **options)
+    found = (np.ravel(ar)[index], *([index] if return_index else []), *others)
+    return found if len(found) > 1 else found[0]
+
+
 @composed(np.quantile)
 def _quantile(
     a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
     method: str = "linear", keepdims: bool = False,
 ) -> Any:  # fmt: skip
+    if is_traced([q]):
+        raise TypeError("npl: np.quantile has no derivative with respect to q.")
     if method != "linear" or isinstance(axis, tuple):
         raise TypeError("npl: np.quantile has a derivative rule for method='linear' and one axis.")
     flat_axis = 0 if axis is None else axis % a.ndim
@@ -238,6 +253,9 @@ def _quantile(
     ordered = np.moveaxis(np.sort(rows, flat_axis), flat_axis, 0)
     share = (place - below).reshape(place.shape + (1,) * (ordered.ndim - 1)).astype(plain(a).dtype)
     result = ordered[below] * (1 - share) + ordered[above] * share
+    unknown = np.isnan(plain(ordered)[-1])  # a NaN is sorted to the end
+    if np.any(unknown):
+        result = np.where(unknown, np.nan, result)
     if keepdims:
         shape = tuple(
             [1] * a.ndim
@@ -249,7 +267,7 @@ def _quantile(
 
 
 RULES[np.percentile] = lambda a, q, *args, **options: np.quantile(
-    a, np.asarray(q) / 100, *args, **options
+    a, np.divide(q, 100), *args, **options
 )
 
 

@@ -14,9 +14,9 @@ from npl.autodiff.primitives import (
     composed,
     constant,
     function,
+    is_traced,
     newer,
     spread,
-    stripped,
 )
 from npl.autodiff.rules.selection import rearranged
 from npl.autodiff.tape import plain
@@ -262,8 +262,10 @@ _BY_INDEX = ("edge", "reflect", "symmetric", "wrap")
 def _pad_any(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     if mode in _BY_INDEX and options.get("reflect_type", "even") != "odd":
         return rearranged(lambda index: np.pad(index, pad_width, mode, **options), array)
+    if is_traced(options.values()):
+        raise TypeError("npl: np.pad has no derivative with respect to what it fills in.")
     if mode == "constant":
-        filled = np.pad(np.zeros(array.shape), pad_width, mode, **stripped(options))
+        filled = np.pad(np.zeros(array.shape), pad_width, mode, **options)
         inside = np.pad(np.ones(array.shape, bool), pad_width, constant_values=False)
         first = np.argwhere(inside)[0] if array.size else np.zeros(array.ndim, int)
         return _pad(array, tuple(int(i) for i in first), filled)

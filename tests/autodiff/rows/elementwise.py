@@ -94,6 +94,7 @@ ROWS = [
     row("np.divmod(x, y)[1]", _X, _POSITIVE, without_hips="it has no such function"),
     row("divmod(x, y)[1]", _X, _POSITIVE, without_hips="it has no such function"),
     row("np.modf(x)[0]", _X, without_hips="it has no such function"),
+    row("np.nextafter(x, 9.0)", _X, without_hips="it has no such function"),
     row("np.ldexp(x, 3)", _X, without_hips="it has no such function"),
     row("np.add.outer(x, y)", normal(2), normal(3, seed=1), without_hips="no methods of ufuncs"),
     row("np.subtract.outer(x, y)", normal(2), normal(3, 2), without_hips="no methods of ufuncs"),

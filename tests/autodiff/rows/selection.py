@@ -96,6 +96,8 @@ ROWS = [
     row("np.quantile(x, 0.4, axis=-1, keepdims=True)", _CUBE, without_hips=_NO),
     row("np.quantile(x, 0.4, keepdims=True)", _CUBE, without_hips=_NO),
     row("np.percentile(x, 30, axis=0)", _X, without_hips=_NO),
+    row("np.unique(x)", _X, without_hips=_NO),
+    row("np.unique(x, return_counts=True)[0]", _X, without_hips=_NO),
     row("np.diag(x)", normal(3), torch="torch.diag(x)"),
     row("np.diag(x, 1)", normal(3), torch="torch.diag(x, 1)"),
     row("np.diag(x, -2)", normal(3), torch="torch.diag(x, -2)"),

@@ -11,13 +11,16 @@ import numpy as np
 from npl.autodiff import buffers
 from npl.engine import threads
 from npl.engine.arguments import Array
+from npl.engine.scratch import BlockScope
 from npl.engine.threads import Block
 
-# From this many elements on, blocks pay; and how many of them a block has. A block's temporaries (a quarter
-# of a megabyte each in float64) fit a core's own cache.
+# From this many elements on, memory that is there already is taken for the result.
 LARGE = 1 << 15
-_THREADED = 1 << 18  # below it, waking a thread takes as long as the work
-_ELEMENTS = 1 << 15
+# From this many on, blocks and threads pay: below, waking a thread takes as long as the work. A block has
+# so many elements that its temporaries (half a megabyte each in float64) fit a core's own cache.
+_CUT = 1 << 17
+_ELEMENTS = 1 << 16
+_FEW = 1 << 13  # a dot product of more wakes the threads of BLAS
 
 
 def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
@@ -27,6 +30,8 @@ def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
         return function(*arguments)
     shape = np.broadcast_shapes(*[argument.shape for argument in arguments if _is_array(argument)])
     out = buffers.take(shape, dtype)
+    if out.size < _CUT:
+        return function(*arguments, out=out)
     parts = _Parts(shape, [*arguments, out])
     warnings = np.geterr()
 
@@ -35,7 +40,7 @@ def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
         with np.errstate(**warnings):
             function(*own, out=target)
 
-    threads.run(parts.blocks, work, serial=out.size < _THREADED)
+    threads.run(parts.blocks, work)
     return out
 
 
@@ -49,17 +54,38 @@ def scaled(
     if answer.size < LARGE or _common_dtype([answer, *arguments]) is None:
         return None
     out = buffers.take(answer.shape, answer.dtype)
-    parts = _Parts(answer.shape, [cotangent, answer, *arguments, out])
-
-    def work(block: Block) -> None:
-        ct, *own, target = parts.of(block)
-        factor = derivative(*own)
-        np.multiply(ct, factor, out=target, casting="same_kind")
-        if not math.isfinite(np.add.reduce(target, None)):
-            target[...] = np.where((ct == 0) | (factor == 0), 0, target)
-
-    threads.run(parts.blocks, work, serial=out.size < _THREADED)
+    arrays = [cotangent, answer, *arguments, out]
+    if out.size < _CUT:
+        with BlockScope():
+            _multiply(derivative, *arrays)
+        return out
+    parts = _Parts(answer.shape, arrays)
+    threads.run(parts.blocks, lambda block: _multiply(derivative, *parts.of(block)))
     return out
+
+
+def _multiply(derivative: Callable[..., Any], ct: Any, *answer_and_arguments: Any) -> None:
+    """Write the cotangent times the derivative into the last of the arrays."""
+    *own, target = answer_and_arguments
+    factor = derivative(*own)
+    np.multiply(ct, factor, out=target, casting="same_kind")
+    if not is_finite(target):
+        target[...] = np.where((ct == 0) | (factor == 0), 0, target)
+
+
+def is_finite(x: Any) -> bool:
+    """Whether all elements are finite, or nearly out of range; False costs a second look, no more.
+
+    By their sum, or that of their squares, in the loops of NumPy that take least: of `np.add.reduce` it
+    would take as long as the product that is looked at.
+    """
+    if type(x) is not np.ndarray:
+        return math.isfinite(x)
+    if x.size < _FEW:
+        return math.isfinite(np.vdot(x, x))
+    return math.isfinite(
+        np.einsum("i->", x.reshape(-1)) if x.flags.c_contiguous else np.add.reduce(x, None)
+    )
 
 
 class _Parts:
@@ -75,7 +101,9 @@ class _Parts:
             np.broadcast_to(array, shape) if _is_array(array) and array.shape != shape else array
             for array in arrays
         ]
-        step = max(1, _ELEMENTS // max(1, math.prod(shape[1:])))
+        size = math.prod(shape)
+        elements = size if size < _CUT else _ELEMENTS
+        step = max(1, elements // max(1, math.prod(shape[1:])))
         self.blocks: list[Block] = [
             (slice(start, min(start + step, shape[0])),) for start in range(0, shape[0], step)
         ]

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import npl
-from benchmarks.memory import _torch_peak
+from benchmarks.memory import torch_peak
 
 LOSSES = ("LinearCrossEntropyLoss", "AdaptiveLogSoftmaxWithLoss")
 ROUNDS = 5
@@ -107,7 +107,7 @@ def peak(name: str, step: Callable[[], object]) -> int:
     """Return the peak of memory of a step: NumPy's in a thread that has none from before, or torch's."""
     gc.collect()
     if name != "npl":
-        return _torch_peak(_Step(step))
+        return torch_peak(_Step(step))
     peaks: list[int] = []
 
     def measure() -> None:

@@ -26,7 +26,7 @@ def peak_bytes(contestant: Contestant, device: str) -> int:
     gc.collect()
     if device == "cuda":
         return _cuda_peak(contestant)
-    return _numpy_peak(contestant) + _torch_peak(contestant)
+    return _numpy_peak(contestant) + torch_peak(contestant)
 
 
 def _cuda_peak(contestant: Contestant) -> int:
@@ -64,7 +64,8 @@ def _numpy_peak(contestant: Contestant) -> int:
     return max(peaks)
 
 
-def _torch_peak(contestant: Contestant) -> int:
+def torch_peak(contestant: Contestant) -> int:
+    """Return the most bytes that torch holds at once during a step."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or it reports each start and stop on stderr
     with torch.autograd.profiler.profile(profile_memory=True) as profile:
         contestant.step()

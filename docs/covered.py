@@ -9,7 +9,7 @@ import numpy as np
 import scipy.special
 
 import npl.autodiff.rules.special  # noqa: F401 (fills the registry)
-from npl.autodiff.primitives import METHODS, RULES, _Constant, pick, spread, times
+from npl.autodiff.primitives import METHODS, RULES, Constant, pick, spread, times
 from npl.autodiff.tape import Primitive
 
 # How functions are grouped: by the module of `npl.autodiff.rules` that has their rule. One that is not
@@ -24,11 +24,7 @@ GROUPS = {
     "numerical": "Differences, interpolation, moments",
     "constant": "Constant",
 }
-# Modules that share a group; of NumPy's own, that of special functions has but np.i0.
-_HOME = {
-    **dict.fromkeys(["einsum", "norms", "products"], "linear_algebra"),
-    "special": "elementwise",
-}
+_HOME = dict.fromkeys(["einsum", "norms", "products"], "linear_algebra")  # who share a group
 _SHARED = (pick, spread, times)  # what all rules are written with
 _OWN, _COMPOSED = "rule of its own", "written with others"
 
@@ -56,7 +52,7 @@ def _parts(rule: Any) -> Iterator[Any]:
 
 
 def _group(function: Any, name: str, rule: Any) -> str:
-    if isinstance(rule, _Constant):
+    if isinstance(rule, Constant):
         return "constant"
     if name.startswith("scipy.special"):
         return "special"

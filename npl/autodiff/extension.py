@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Function, summed_to
+from npl.autodiff.primitives import RULES, Function, load_special_rules, summed_to
 from npl.autodiff.tape import Rule
 
 
@@ -90,6 +90,7 @@ def defvjp(function: Any, *rules: Any) -> None:
             f"do. Make it a primitive first: f = npl.primitive({name}), and call f."
         )
     if isinstance(function, np.ufunc):
+        load_special_rules()  # now, or it would replace this rule later
         rules = tuple([None if rule is None else _summed(rule, i) for i, rule in enumerate(rules)])
     RULES[function] = Function(function, *rules)
 

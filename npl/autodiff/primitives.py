@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -19,6 +20,15 @@ Parents: TypeAlias = Sequence[tuple[int, Node]]
 RULES: dict[Any, Callable[..., Any]] = {}
 # The same for the methods of ufuncs: (np.add, "reduce") is a sum.
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
+
+
+def load_special_rules() -> None:
+    """Fill in the rules of `scipy.special`, if anybody has imported it.
+
+    It takes longer to import than all of NPL.
+    """
+    if "scipy.special" in sys.modules:
+        import npl.autodiff.rules.special  # noqa: F401 (fills the registry)
 
 
 class Function(Primitive):
@@ -297,10 +307,10 @@ def newer(name: str, written: Callable[..., Any]) -> None:
 def constant(*numpy_functions: Any) -> None:
     """Register functions whose derivative is 0 wherever it exists: they return plain arrays."""
     for numpy_function in numpy_functions:
-        RULES[numpy_function] = _Constant(numpy_function)
+        RULES[numpy_function] = Constant(numpy_function)
 
 
-class _Constant:
+class Constant:
     """A function without a derivative worth tracing: it takes plain values, and gives one."""
 
     def __init__(self, of: Callable[..., Any]) -> None:
@@ -308,6 +318,7 @@ class _Constant:
         self.name = getattr(of, "__name__", repr(of))
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """Return the value for plain arguments."""
         return self.function(
             *[stripped(arg) for arg in args], **{k: stripped(v) for k, v in options.items()}
         )

@@ -15,7 +15,14 @@ import numpy as np
 
 from npl.autodiff import refusals
 from npl.autodiff.methods import Methods
-from npl.autodiff.primitives import METHODS, RULES, Elementwise, by_position, stripped
+from npl.autodiff.primitives import (
+    METHODS,
+    RULES,
+    Elementwise,
+    by_position,
+    load_special_rules,
+    stripped,
+)
 from npl.autodiff.tape import Node, Primitive
 
 
@@ -34,10 +41,8 @@ class Traced(Methods, Node):
         if options.get("where", True) is not True and method == "__call__":
             raise refusals.partly_written(ufunc)
         rule = RULES.get(ufunc) if method == "__call__" else METHODS.get((ufunc, method))
-        if rule is None and "scipy.special" in sys.modules:
-            # Imported when it is wanted: SciPy's special functions take longer to import than all of NPL.
-            import npl.autodiff.rules.special  # noqa: F401
-
+        if rule is None:
+            load_special_rules()
             rule = RULES.get(ufunc) if method == "__call__" else None
         if rule is None:
             raise refusals.no_rule_for_method(ufunc, method)

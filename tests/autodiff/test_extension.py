@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,6 +78,21 @@ def test_a_ufunc_broadcasts() -> None:
     npl.check_grads(lambda x: np.sum(scipy.special.ellipe(x)), (X / 2,))
     npl.defvjp(np.hypot, lambda ct, ans, x, y: ct * x / ans, lambda ct, ans, x, y: ct * y / ans)
     npl.check_grads(lambda x, y: np.sum(np.hypot(x, y)), (X, np.ones((2, 1))))
+
+
+def test_scipys_own_rules_come_first() -> None:
+    """They are loaded when they are wanted: a rule of one's own, given before, stays."""
+    code = (
+        "import numpy as np, npl\n"
+        "assert npl.grad(np.i0)(0.0) == 0\n"
+        "from scipy import special\n"
+        "npl.defvjp(special.erf, lambda ct, ans, x: 7 * ct)\n"
+        "npl.grad(special.erfc)(0.5)\n"
+        "assert npl.grad(special.erf)(0.5) == 7\n"
+    )
+    for left_out in ("np.i0", "erfc"):  # each of them loads the rules
+        lines = [line for line in code.splitlines() if left_out not in line]
+        subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
 
 
 def test_scipys_expm() -> None:

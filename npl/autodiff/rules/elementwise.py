@@ -285,6 +285,19 @@ for _identity in (np.positive, np.conjugate):
     elementwise(_identity, 1.0)
 
 
+@composed(np.i0)
+def _i0(x: Any) -> Any:
+    from scipy import special  # type: ignore[import-untyped]  # slow to import
+
+    return special.i0(x)
+
+
+@composed(np.frexp)
+def _frexp(x: Any) -> Any:
+    _, exponent = np.frexp(plain(x))
+    return np.ldexp(x, -exponent), exponent
+
+
 @composed(np.divmod)
 def _divmod(x: Any, y: Any) -> Any:
     return np.floor_divide(x, y), np.remainder(x, y)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, as_array, composed, newer
+from npl.autodiff.primitives import RULES, as_array, composed, is_traced, newer
 from npl.autodiff.tape import plain
 
 # ---------------------------------------------------------------------- differences and integrals
@@ -119,6 +119,26 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x = np.asarray(plain(x))
     size = max(int(x.max(initial=-1)) + 1, minlength)
     return RULES["scatter"](weights, (size,), x)
+
+
+@composed(np.histogram)
+def _histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """Return counts, which are flat wherever they have a derivative; nothing else of it is followed."""
+    if is_traced([bins, weights]) or density:
+        raise TypeError(
+            "npl: np.histogram has a derivative rule for plain bins and weights, without density=. For "
+            "weighted counts, use np.bincount(np.digitize(a, edges), weights)."
+        )
+    values = as_array(plain(a))
+    counts, edges = np.histogram(values, bins, range, None, weights)
+    if np.ndim(bins) == 0 and range is None and not isinstance(bins, str) and values.size:
+        low, high = np.min(a), np.max(a)
+        if low == high:  # as NumPy widens it
+            low, high = low - 0.5, high + 0.5
+        return counts, np.linspace(low, high, bins + 1, dtype=edges.dtype)
+    return counts, edges
 
 
 @composed(np.polyval)

@@ -179,7 +179,11 @@ def _average(
             else average
         )
     if np.shape(weights) != x.shape:
-        assert isinstance(axis, int), "weights of another shape go along one axis"
+        if not isinstance(axis, int):
+            raise TypeError(
+                f"npl: np.average has weights of shape {np.shape(weights)} for an array of shape {x.shape}; "
+                "for a derivative they must be of its shape, or go along one axis: axis=0."
+            )
         shape = [1] * x.ndim
         shape[axis] = -1
         weights = np.reshape(weights, shape)
@@ -382,7 +386,7 @@ constant(
     np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.all, np.any, np.count_nonzero,
     np.nonzero,
     np.flatnonzero, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.searchsorted, np.digitize,
-    np.histogram, np.round, np.around, np.fix, np.iscomplexobj, np.isrealobj,
+    np.round, np.around, np.fix, np.iscomplexobj, np.isrealobj,
     np.isposinf, np.isneginf,
     np.nanargmax, np.nanargmin, np.may_share_memory, np.shares_memory, np.array_repr,
     np.array_str, np.array2string,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Function, composed, is_traced, summed_to
+from npl.autodiff.primitives import RULES, Function, as_array, composed, summed_to
 from npl.autodiff.tape import plain
 
 # ---------------------------------------------------------------------- indexing
@@ -193,6 +193,18 @@ def _limited(
 # ---------------------------------------------------------------------- order
 
 
+@composed(np.unique)
+def _unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
+    axis: int | None = None, **options: Any,
+) -> Any:  # fmt: skip
+    unique: Callable[..., Any] = np.unique  # whose overloads ask for literal flags
+    _, index, *rest = unique(plain(ar), True, return_inverse, return_counts, axis, **options)
+    taken = np.take(ar, index, axis)
+    more = ([index] if return_index else []) + rest
+    return (taken, *more) if more else taken
+
+
 def _in_order(argsort: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that takes elements in the order that `argsort` gives."""
 
@@ -222,36 +234,24 @@ def _partition(
     return _by_partition(a, kth, axis=axis)
 
 
-@composed(np.unique)
-def _unique(
-    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
-    axis: None = None, **options: Any,
-) -> Any:  # fmt: skip
-    if axis is not None:
-        raise TypeError("npl: np.unique has a derivative rule for single elements, without axis=.")
-    plain_unique: Any = np.unique
-    _, index, *others = plain_unique(plain(ar), True, return_inverse, return_counts, **options)
-    found = (np.ravel(ar)[index], *([index] if return_index else []), *others)
-    return found if len(found) > 1 else found[0]
-
-
 @composed(np.quantile)
 def _quantile(
     a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
     method: str = "linear", keepdims: bool = False,
 ) -> Any:  # fmt: skip
-    if is_traced([q]):
-        raise TypeError("npl: np.quantile has no derivative with respect to q.")
     if method != "linear" or isinstance(axis, tuple):
         raise TypeError("npl: np.quantile has a derivative rule for method='linear' and one axis.")
+    a, q = as_array(a), as_array(q)
     flat_axis = 0 if axis is None else axis % a.ndim
     rows = np.ravel(a) if axis is None else a
     n = rows.shape[flat_axis]
-    place = np.asarray(plain(q)) * (n - 1)
+    place = plain(q) * (n - 1)
     below = np.floor(place).astype(int)
     above = np.minimum(below + 1, n - 1)
     ordered = np.moveaxis(np.sort(rows, flat_axis), flat_axis, 0)
-    share = (place - below).reshape(place.shape + (1,) * (ordered.ndim - 1)).astype(plain(a).dtype)
+    # Traced where q is: in between two elements the quantile moves with it.
+    share = np.reshape(q * (n - 1) - below, place.shape + (1,) * (ordered.ndim - 1))
+    share = share.astype(a.dtype if a.dtype.kind == "f" else np.float64)
     result = ordered[below] * (1 - share) + ordered[above] * share
     unknown = np.isnan(plain(ordered)[-1])  # a NaN is sorted to the end
     if np.any(unknown):
@@ -266,9 +266,9 @@ def _quantile(
     return result
 
 
-RULES[np.percentile] = lambda a, q, *args, **options: np.quantile(
-    a, np.divide(q, 100), *args, **options
-)
+@composed(np.percentile)
+def _percentile(a: Any, q: Any, *args: Any, **options: Any) -> Any:
+    return _quantile(a, as_array(q) / 100, *args, **options)
 
 
 @composed(np.median)

@@ -181,7 +181,6 @@ for _function, _of, _order, _sign in (
     (special.j1, special.jv, 1, -1.0),
 ):
     elementwise(_function, *_bessel(_of, _order, _sign).derivatives)
-RULES[np.i0] = RULES[special.i0]
 
 _POINTS = 40
 _ASYMPTOTIC = 30.0

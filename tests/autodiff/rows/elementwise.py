@@ -96,6 +96,8 @@ ROWS = [
     row("np.modf(x)[0]", _X, without_hips="it has no such function"),
     row("np.nextafter(x, 9.0)", _X, without_hips="it has no such function"),
     row("np.ldexp(x, 3)", _X, without_hips="it has no such function"),
+    row("np.frexp(x)[0] ** 2", _X, without_hips="it has no such function"),
+    row("np.nextafter(x, y) ** 2", _X, _Y, without_hips="it has no such function"),
     row("np.add.outer(x, y)", normal(2), normal(3, seed=1), without_hips="no methods of ufuncs"),
     row("np.subtract.outer(x, y)", normal(2), normal(3, 2), without_hips="no methods of ufuncs"),
     row("np.multiply.outer(x, y)", normal(2, 2), normal(3), without_hips="no methods of ufuncs"),

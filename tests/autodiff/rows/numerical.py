@@ -28,6 +28,7 @@ ROWS = [
     row("np.corrcoef(x)", normal(3, 5), torch="torch.corrcoef(x)", without_hips=_NO),
     row("np.corrcoef(x, y)[0, 1]", normal(5), normal(5, seed=1), without_hips=_NO),
     row("np.bincount([0, 2, 2, 1], x)", normal(4), without_hips=_NO),
+    row("np.histogram(x, 3)[1] ** 2", normal(4), without_hips=_NO),
     row("np.bincount([0, 2], weights=x, minlength=5)", normal(2), without_hips=_NO),
     row("np.polyval(x, y)", normal(4), normal(2, 3), without_hips=_NO),
     row("np.apply_along_axis(np.sum, 0, x)", normal(2, 3), without_hips=_NO),

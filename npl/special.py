@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import Function, Parents, spread, summed_to, times
+from npl.autodiff.primitives import METHODS, Function, Parents, spread, summed_to, times
 from npl.autodiff.rules.reductions import kept
 from npl.autodiff.tape import Node, Primitive, plain
 from npl.engine.arguments import Array
@@ -314,3 +314,17 @@ _centered = Function(
 _weighted = Function(
     _weighted_value, _weighted_by_a, _weighted_by_b, None, None, None, name="logsumexp"
 )
+
+
+def _reduced(
+    x: Any, axis: Axis = 0, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """Return the logarithm of a sum of exponentials as `np.logaddexp.reduce` has it."""
+    x = x if dtype is None else x.astype(dtype)
+    x = x if where is True else np.where(where, x, x.dtype.type(-np.inf))
+    result = logsumexp(x, axis, keepdims=keepdims)
+    return result if initial is None else np.logaddexp(initial, result)
+
+
+METHODS[np.logaddexp, "reduce"] = _reduced

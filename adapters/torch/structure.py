@@ -57,10 +57,8 @@ def take_apart(value: Any, tensors: list[Tensor], *, take_arrays: bool = False) 
         before = len(tensors)
         content = [(key, inside(element)) for key, element in value.items()]
         if type(value) is dict and len(tensors) == before:
-            return (
-                _OTHER,
-                value,
-            )  # the caller's own, who may want it filled: `log=` of a sum of losses
+            # The caller's own, who may want it filled: `log=` of a sum of losses.
+            return _OTHER, value
         return _DICT, content
     if isinstance(value, _OPAQUE):
         raise TypeError(

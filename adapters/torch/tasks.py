@@ -55,8 +55,7 @@ class _Tasks(nn.Module):
             if value.shape != ():
                 raise ValueError(
                     f"{name}: losses[{task!r}] has a value of shape {tuple(value.shape)}; it must be a "
-                    "scalar. Did "
-                    'you mean reduction="mean"?'
+                    'scalar. Did you mean reduction="mean"?'
                 )
             if log is not None:
                 log[task] = value.detach()

@@ -41,9 +41,8 @@ class ElasticNetPenalty(Penalty):
 
     References
     ----------
-    .. [1] H. Zou, T. Hastie, "Regularization and variable selection via the elastic net", J. R. Stat.
-    Soc. B
-       67(2), 2005.
+    .. [1] H. Zou, T. Hastie, "Regularization and variable selection via the elastic net", J. R.
+       Stat. Soc. B 67(2), 2005.
 
     Examples
     --------

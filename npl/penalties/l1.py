@@ -38,8 +38,8 @@ class L1Penalty(Penalty):
 
     References
     ----------
-    .. [1] R. Tibshirani, "Regression shrinkage and selection via the lasso", J. R. Stat. Soc. B 58(1),
-    1996.
+    .. [1] R. Tibshirani, "Regression shrinkage and selection via the lasso", J. R. Stat. Soc. B
+       58(1), 1996.
 
     Examples
     --------

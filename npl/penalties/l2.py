@@ -33,8 +33,7 @@ class L2Penalty(Penalty):
     names those of a module: "layers.0.weight". Without `include`, biases are left out:
 
     - a parameter with a name of its own (the key of a dict, the field of a named tuple) is a bias if the
-    last part
-      of the name contains "bias" or "intercept", or is b, b1, b_2 and the like, in any case;
+      last part of the name contains "bias" or "intercept", or is b, b1, b_2 and the like, in any case;
     - one that has only a place in a tuple or list is a bias if it has fewer axes than another array in that
       tuple or list: the vector of `(W, b)`, the scalar of `(w, b)`.
 

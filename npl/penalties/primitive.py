@@ -146,10 +146,8 @@ class TracedPenalty(Traced):
 
     def gradients(self, cotangent: Any, places: Sequence[int]) -> list[Any]:
         """Return the cotangent pulled back to the arrays of the given places."""
-        brought, self._gradients = (
-            self._gradients,
-            None,
-        )  # the caller may keep them, and change them
+        brought = self._gradients
+        self._gradients = None  # the caller may keep them, and change them
         if brought is not None and cotangent == 1:
             return [brought[place] for place in places]
         return [_slope(cotangent, self.arguments[place], self.strengths) for place in places]

@@ -14,7 +14,7 @@ from npl.autodiff.primitives import METHODS, RULES
 from tests.autodiff.rows import ROWS
 
 # Found by name and not by function: the parts of other rules.
-_INTERNAL = {"getitem", "scatter", "astype", "pow", "loss"}
+_INTERNAL = {"getitem", "astype", "pow", "loss"}
 
 
 # As they are when tests are collected: examples in docstrings add rules when they run.

@@ -89,6 +89,7 @@ NUMBER = "npl: a traced array was turned into a Python number"
         ("np.linalg.svd(np.outer(x, x[:2]))", "npl: np.linalg.svd has a derivative rule for full_m"),
         ("np.einsum('i,i', x, x, dtype=np.float32)", "npl: np.einsum has no derivative rule beside dtype"),
         ("np.diff(x, append=1.0)", "npl: np.diff has no rule for prepend and append."),
+        ("np.choose([0, 2], [x[:2], x[1:]])", "npl: np.choose was given 0 to 2; for 2 choices it must be"),
         ("np.histogram(np.zeros(3), weights=x)[0]", "npl: np.histogram has a derivative rule for plain bins"),
         ("np.max(x, 0, None, False, x[0])", "max: no derivative with respect to argument 4 (initial)."),
         ("np.average(x * np.ones((2, 3)), weights=x)", "npl: np.average has weights of shape (3,) for an "),

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Function, composed, spread
+from npl.autodiff.primitives import Function, composed, spread
+from npl.autodiff.rules.selection import scatter
 
 
 def _parse(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
@@ -54,7 +55,7 @@ def _rule(
         return gradient
     index = np.ix_(*[np.arange(shape[own.index(c)]) for c in letters])
     where = tuple([index[letters.index(c)] for c in own])
-    return RULES["scatter"](gradient, shape, where)
+    return scatter(gradient, shape, where)
 
 
 def _sizes(terms: tuple[str, ...], operands: Any) -> dict[str, int]:

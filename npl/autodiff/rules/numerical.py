@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, as_array, composed, is_traced, newer
+from npl.autodiff.primitives import as_array, composed, is_traced, newer
+from npl.autodiff.rules.selection import scatter
 from npl.autodiff.tape import plain
 
 # ---------------------------------------------------------------------- differences and integrals
@@ -118,7 +119,7 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
 def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x = np.asarray(plain(x))
     size = max(int(x.max(initial=-1)) + 1, minlength)
-    return RULES["scatter"](weights, (size,), x)
+    return scatter(weights, (size,), x)
 
 
 @composed(np.histogram)

@@ -373,15 +373,6 @@ METHODS[np.minimum, "reduce"] = _along_first(np.min)
 METHODS[np.add, "accumulate"] = _along_first(np.cumsum)
 METHODS[np.multiply, "accumulate"] = _along_first(np.cumprod)
 
-
-def _logaddexp_reduce(x: Any, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
-    from npl.special import logsumexp  # of the tape's users, not of its parts
-
-    return logsumexp(x, axis, keepdims=keepdims)
-
-
-METHODS[np.logaddexp, "reduce"] = _logaddexp_reduce
-
 constant(
     np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.all, np.any, np.count_nonzero,
     np.nonzero,

@@ -44,9 +44,6 @@ scatter: Function = Function(
 )
 
 
-RULES["scatter"] = scatter
-
-
 def rearranged(select: Callable[[Any], Any], x: Any) -> Any:
     """Return `select(x)` for a function that only moves, repeats or leaves out elements."""
     index = select(np.arange(np.size(plain(x))).reshape(np.shape(x)))
@@ -131,8 +128,17 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @composed(np.choose)
 def _choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
-    chosen = np.asarray(plain(a))
-    return _select([chosen == k for k in range(len(choices))], list(choices))
+    chosen, count = np.asarray(plain(a)), len(choices)
+    if mode == "wrap":
+        chosen = chosen % count
+    elif mode == "clip":
+        chosen = np.clip(chosen, 0, count - 1)
+    elif chosen.size and not 0 <= chosen.min() <= chosen.max() < count:
+        raise ValueError(
+            f"npl: np.choose was given {chosen.min()} to {chosen.max()}; for {count} choices it must be in "
+            f'[0, {count}). Did you mean mode="clip" or mode="wrap"?'
+        )
+    return _select([chosen == k for k in range(count)], list(choices))
 
 
 @composed(np.nan_to_num)

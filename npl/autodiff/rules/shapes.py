@@ -18,7 +18,7 @@ from npl.autodiff.primitives import (
     newer,
     spread,
 )
-from npl.autodiff.rules.selection import rearranged
+from npl.autodiff.rules.selection import rearranged, scatter
 from npl.autodiff.tape import plain
 
 RULES["astype"] = cast
@@ -356,7 +356,7 @@ def _diag(v: Any, k: int = 0) -> Any:
         return np.diagonal(v, k)
     size = v.shape[0] + abs(k)
     _, _, rows, columns = _diagonal_index((size, size), k, 0, 1)
-    return RULES["scatter"](v, (size, size), (rows, columns))
+    return scatter(v, (size, size), (rows, columns))
 
 
 @composed(np.diagflat)

@@ -83,6 +83,9 @@ ROWS = [
     row("np.trapezoid(x, y, axis=0)", _X, normal(2), without_hips="no such function"),
     row("np.trapezoid(x, dx=0.5, axis=0)", _X, without_hips="no such function"),
     # The methods of ufuncs.
+    row("np.logaddexp.reduce(x, 1, initial=0.3)", _CUBE, without_hips="no methods of ufuncs"),
+    row("np.logaddexp.reduce(x, 2, where=[True, False, True])", _CUBE,
+        without_hips="no methods of ufuncs"),
     *[
         row(f"np.{name}.reduce(x{options})", _CUBE, without_hips="no methods of ufuncs")
         for name in ("add", "multiply", "maximum", "minimum", "logaddexp")

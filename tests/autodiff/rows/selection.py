@@ -69,6 +69,8 @@ ROWS = [
     row("np.select([x > 1, x > 0], [x ** 2, x], 2 * x)", _X, without_hips="its rule fails"),
     row("np.select([x > 1, x > 0], [x ** 2, x])", _X, without_hips="its rule fails"),
     row("np.choose([0, 1, 0], [x, y])", normal(3), normal(3, seed=1), without_hips=_NO),
+    row("np.choose([0, 3, -1], [x, y], mode='wrap')", normal(3), normal(3, seed=1), without_hips=_NO),
+    row("np.choose([0, 3, -1], [x, y], mode='clip')", normal(3), normal(3, seed=1), without_hips=_NO),
     row("np.nan_to_num(x)", np.array([1.0, np.nan, np.inf, -2.0]), without_hips=_NO, order=1),
     row("np.nan_to_num(x, nan=3.0)", np.array([1.0, np.nan, -2.0]), without_hips=_NO, order=1),
     row("np.clip(x, -0.5, 0.5)", _X, torch="torch.clip(x, -0.5, 0.5)"),

@@ -391,3 +391,20 @@ def test_layouts(x: Any) -> None:
     x = plain.copy()
     x.flags.writeable = False
     npl.grad(f)(x)
+
+
+@pytest.mark.parametrize("name", ["var", "std", "nanvar", "nanstd"])
+def test_a_variance_of_another_dtype(name: str) -> None:
+    x, f = np.array([0.25, 0.75, 2.0]), getattr(np, name)
+    value, pullback = npl.vjp(lambda x: f(x, dtype=np.float32), x)
+    assert value.dtype == np.float32
+    np.testing.assert_allclose(pullback(np.float32(1.0))[0], npl.grad(f)(x), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN")
+@pytest.mark.parametrize("name", ["nanmax", "nanmin"])
+def test_the_extremum_of_no_number_is_nan(name: str) -> None:
+    x = np.array([[np.nan, np.nan], [2.0, np.nan]])
+    value, pullback = npl.vjp(lambda x: getattr(np, name)(x, axis=1), x)
+    np.testing.assert_array_equal(value, [np.nan, 2.0])
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], [[0.0, 0.0], [1.0, 0.0]])

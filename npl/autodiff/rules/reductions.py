@@ -115,7 +115,7 @@ def _var(
         )
         return result.astype(np.float16)
     deviation = _deviation(a, axis, dtype, mean, where)
-    total = np.sum(np.square(deviation), axis, keepdims=keepdims, where=where)
+    total = np.sum(np.square(deviation), axis, dtype, keepdims=keepdims, where=where)
     ddof = ddof if correction is None else correction
     return total / _freedom(a.shape, axis, keepdims, where, ddof, total.dtype)
 
@@ -156,6 +156,8 @@ def _std(
         )
         return result.astype(np.float16)
     deviation = _deviation(a, axis, dtype, mean, where)
+    if dtype is not None:
+        deviation = deviation.astype(dtype)
     if where is not True:
         deviation = np.where(where, deviation, 0)
     axis = _axes(axis, a.ndim)
@@ -337,13 +339,28 @@ def _without_nan(reduction: Any, fill: float) -> Any:
 
 RULES[np.nansum] = _without_nan(np.sum, 0.0)
 RULES[np.nanprod] = _without_nan(np.prod, 1.0)
-RULES[np.nanmax] = _without_nan(np.max, -np.inf)
-RULES[np.nanmin] = _without_nan(np.min, np.inf)
+
+
+def _extremum_without_nan(nan_reduction: Any, reduction: Any, fill: float) -> Any:
+    among_numbers = _without_nan(reduction, fill)
+
+    def reduced(x: Any, *args: Any, **options: Any) -> Any:
+        result = among_numbers(x, *args, **options)
+        if not np.isinf(plain(result)).any():
+            return result
+        expected = nan_reduction(plain(x), *args, **options)  # NaN where all elements are
+        return np.where(np.isnan(expected), np.asarray(expected), result)
+
+    return reduced
+
+
+RULES[np.nanmax] = _extremum_without_nan(np.nanmax, np.max, -np.inf)
+RULES[np.nanmin] = _extremum_without_nan(np.nanmin, np.min, np.inf)
 
 
 def _where_number(reduction: Any) -> Any:
-    def reduced(x: Any, *args: Any, **options: Any) -> Any:
-        where = ~np.isnan(plain(x))
+    def reduced(x: Any, *args: Any, where: Any = True, **options: Any) -> Any:
+        where = where & ~np.isnan(plain(x))
         return reduction(np.where(where, x, 0), *args, where=where, **options)
 
     return reduced

@@ -74,6 +74,7 @@ ROWS = [
     row("np.nanmean(x, 1)", _WITH_NAN, without_hips="no such function"),
     row("np.nanvar(x, 1, ddof=1)", _WITH_NAN, without_hips="no such function"),
     row("np.nanstd(x)", _WITH_NAN, without_hips="no such function"),
+    row("np.nanmean(x, 1, where=[True, True, False])", _WITH_NAN, without_hips="no such function"),
     row("np.diff(x)", _X, torch="torch.diff(x)"),
     row("np.diff(x, 2, axis=1)", _CUBE, torch="torch.diff(x, 2, 1)"),
     row("np.diff(x, axis=0)", _X),

@@ -61,6 +61,11 @@ def check_grads(
     ------
     AssertionError
         With the worst element: which derivative, where, what came and what was expected.
+    TypeError
+        If no argument to check has a derivative.
+    ValueError
+        If `order` is neither 1 nor 2, or finite differences cannot resolve a derivative at this point: it
+        lies on a kink, or on the edge of the domain.
 
     Examples
     --------

@@ -63,6 +63,11 @@ def defvjp(function: Any, *rules: Any) -> None:
         itself: second derivatives need nothing more. For a ufunc, broadcasting is undone
         afterwards. None: the argument has no derivative.
 
+    Raises
+    ------
+    TypeError
+        If there is no rule, one is no function, or `function` does not hand traced arrays over.
+
     Examples
     --------
     >>> import numpy as np, npl

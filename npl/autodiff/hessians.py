@@ -40,6 +40,13 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         Hessian-vector product per element of the argument; for a loss, whose rows do not interact, one
         per element of a row.
 
+    Raises
+    ------
+    TypeError
+        If an argument is a nest of arrays, or has no derivative.
+    ValueError
+        If the value is no scalar.
+
     Examples
     --------
     >>> import numpy as np, npl
@@ -78,6 +85,13 @@ def hessian_diag(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., A
     callable
         `(*args, **kwargs) -> ndarray` of the argument's shape, a tuple of them for a sequence of
         `argnums`.
+
+    Raises
+    ------
+    TypeError
+        If an argument is a nest of arrays, or has no derivative.
+    ValueError
+        If the value is no scalar.
 
     Examples
     --------

@@ -141,6 +141,32 @@ class Primitive(ABC):
         return list(inspect.signature(self.function).parameters)
 
 
+class Lazy:
+    """Of a node: its value is computed when somebody looks at it.
+
+    It comes before the class of node among the bases. A subclass has a slot `_value`, which is None until
+    then, and `_computed`.
+    """
+
+    __slots__ = ()
+    _value: Any
+
+    @property
+    def value(self) -> Any:
+        """The value."""
+        if self._value is None:
+            self._value = self._computed()
+        return self._value
+
+    @value.setter
+    def value(self, _: Any) -> None:
+        """Leave it to be computed."""
+
+    @abstractmethod
+    def _computed(self) -> Any:
+        """Return the value."""
+
+
 class Bundle(Node):
     """A node whose value is a tuple; its cotangent is a list with one entry, or None, for each."""
 

@@ -90,7 +90,25 @@ def _value_and_grad(transform: str, f: Callable[..., Any], argnums: Argnums) -> 
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """Return a function that gives the gradient of `f`; see `value_and_grad`.
+    """Return a function that gives the gradient of `f`, as `value_and_grad` does without the value.
+
+    Parameters
+    ----------
+    f : callable
+        A loss, or any function of arrays with a scalar value.
+    argnums : int or sequence of int, default 0
+        The positional arguments to differentiate; negative ones count from the end.
+
+    Returns
+    -------
+    callable
+        `(*args, **kwargs) -> gradient`, of the form, shape and dtype of its argument; for a sequence of
+        `argnums` a tuple of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `value_and_grad`, when it is called.
 
     Examples
     --------
@@ -128,6 +146,13 @@ def vjp(
         `pullback(cotangent)` takes an array of the value's shape and returns one gradient per
         positional argument, of the argument's form: the derivative of `sum(cotangent * value)`, None
         where an argument, or a leaf of a nested one, has none (class indices).
+
+    Raises
+    ------
+    TypeError
+        If the function uses what has no derivative rule.
+    ValueError
+        From the pullback, if the cotangent is not of the value's shape.
 
     Examples
     --------
@@ -168,6 +193,13 @@ def jvp(
     -------
     value, derivative : scalar or ndarray
         Both of the value's shape.
+
+    Raises
+    ------
+    TypeError
+        If an argument with a tangent has no derivative.
+    ValueError
+        If a tangent has not the form and shape of its argument.
 
     Examples
     --------
@@ -223,6 +255,14 @@ def hvp(
         One product per vector, in the form of `vectors`: an array for a single array; else a tuple,
         with None where the vector is None. All blocks of the Hessian between the arguments that
         have vectors count.
+
+    Raises
+    ------
+    TypeError
+        If an argument with a vector has no derivative, or a loss would be differentiated a third time.
+    ValueError
+        If a vector has not the form and shape of its argument, or the value is no scalar and there is no
+        `cotangent`.
 
     Examples
     --------

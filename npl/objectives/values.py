@@ -9,7 +9,7 @@ import numpy as np
 
 from npl.autodiff.primitives import Parents, like
 from npl.autodiff.rules.losses import TracedLoss
-from npl.autodiff.tape import Node, Primitive, plain
+from npl.autodiff.tape import Lazy, Node, Primitive, plain
 from npl.autodiff.traced import Traced
 from npl.penalties.primitive import TracedPenalty
 
@@ -81,7 +81,7 @@ def weighted_and_logged(
     return total
 
 
-class TracedSum(Traced):
+class TracedSum(Lazy, Traced):
     """A weighted sum of values, some of them traced, computed when somebody looks at it.
 
     The gradient of a loss that is a term is taken with its weight, in the pass that computes its value: its
@@ -123,16 +123,8 @@ class TracedSum(Traced):
                 self._values.append(value)
         return self._values
 
-    @property
-    def value(self) -> Any:
-        """The value."""
-        if self._value is None:
-            self._value = _weighted(*self.values, weights=self.weights)
-        return self._value
-
-    @value.setter
-    def value(self, _: Any) -> None:
-        """Leave it to be computed."""
+    def _computed(self) -> Any:
+        return _weighted(*self.values, weights=self.weights)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -196,5 +188,5 @@ def _is_reduced_loss(term: Any) -> TypeGuard[TracedLoss]:
     return isinstance(term, TracedLoss) and term.is_reduced
 
 
-_WIDE = 2.0**60
+_WIDE = 2.0**60  # float32 holds a weight up to it, and its products lose no range by it
 _sum = _Sum(_weighted, "weighted sum")

@@ -13,7 +13,7 @@ import numpy as np
 
 from npl import numerics
 from npl.autodiff.primitives import Function, Parents
-from npl.autodiff.tape import Node, Primitive, plain
+from npl.autodiff.tape import Lazy, Node, Primitive, plain
 from npl.autodiff.traced import Traced
 from npl.engine import threads
 from npl.engine.arguments import Array
@@ -107,7 +107,7 @@ def _blocks(w: Array) -> list[Block]:
 # ---------------------------------------------------------------------- on the tape
 
 
-class TracedPenalty(Traced):
+class TracedPenalty(Lazy, Traced):
     """The value of a penalty, computed when somebody looks at it."""
 
     __slots__ = ("_gradients", "_value", "strengths")
@@ -118,21 +118,13 @@ class TracedPenalty(Traced):
         self._gradients: list[Array | None] | None = None
         super().__init__(None, _penalty, parents, arrays)
 
-    @property
-    def value(self) -> Any:
-        """The value."""
-        if self._value is None:
-            gradients: list[Array | None] = [None] * len(self.arguments)
-            for place, _ in self.parents:
-                own = self.arguments[place]
-                gradients[place] = np.zeros(np.shape(own), own.dtype)
-            self._value = _value(self.strengths, self.arguments, gradients)
-            self._gradients = gradients
-        return self._value
-
-    @value.setter
-    def value(self, _: Any) -> None:
-        """Leave it to be computed."""
+    def _computed(self) -> Any:
+        gradients: list[Array | None] = [None] * len(self.arguments)
+        for place, _ in self.parents:
+            own = self.arguments[place]
+            gradients[place] = np.zeros(np.shape(own), own.dtype)
+        self._gradients = gradients
+        return _value(self.strengths, self.arguments, gradients)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from npl.autodiff.primitives import RULES, Parents, like, pick, times
-from npl.autodiff.tape import Bundle, Node, Primitive, plain
+from npl.autodiff.tape import Bundle, Lazy, Node, Primitive, plain
 from npl.autodiff.traced import Traced
 from npl.engine.arguments import Array
 from npl.engine.loss import Loss
 from npl.engine.problem import Problem
 
 
-class _Lazy(Traced):
-    """A value that is computed when somebody looks at it.
+class _LazyTraced(Lazy, Traced):
+    """A traced array that is computed when somebody looks at it.
 
     Its cotangent may be of any dtype: a loss takes one that is out of the range of its own.
     """
@@ -28,7 +28,7 @@ class _Lazy(Traced):
         return cotangent if isinstance(cotangent, Node) else np.asarray(cotangent)[()]
 
 
-class TracedLoss(_Lazy):
+class TracedLoss(_LazyTraced):
     """The value of a loss, computed when somebody looks at it.
 
     A pass for the value of a reduced loss brings its gradient along. A transform that asks for the
@@ -45,19 +45,11 @@ class TracedLoss(_Lazy):
         self._gradients: list[Array] | None = None
         super().__init__(None, _loss, parents, arguments)
 
-    @property
-    def value(self) -> Any:
-        """The value."""
-        if self._value is None:
-            if self.is_reduced:
-                self._value, self._gradients = self.problem.value_and_grad(self.traced)
-            else:
-                self._value = self.problem.value()
-        return self._value
-
-    @value.setter
-    def value(self, _: Any) -> None:
-        """Leave it to be computed."""
+    def _computed(self) -> Any:
+        if not self.is_reduced:
+            return self.problem.value()
+        value, self._gradients = self.problem.value_and_grad(self.traced)
+        return value
 
     @property
     def traced(self) -> list[int]:
@@ -107,7 +99,7 @@ class _LossValue(Primitive):
             yield parent, like(gradient, parent)
 
 
-class _Gradients(Bundle):
+class _Gradients(Lazy, Bundle):
     """The gradients of a loss with respect to the operands `places`."""
 
     __slots__ = ("_value", "cotangent", "loss", "places")
@@ -122,37 +114,25 @@ class _Gradients(Bundle):
             parents.append((_COTANGENT, cotangent))
         super().__init__(None, _gradient, parents)
 
-    @property
-    def value(self) -> Any:
-        """The gradients."""
-        if self._value is None:
-            self._value = tuple(self.loss.gradients(plain(self.cotangent), self.places))
-        return self._value
-
-    @value.setter
-    def value(self, _: Any) -> None:
-        """Leave them to be computed."""
+    def _computed(self) -> tuple[Array, ...]:
+        return tuple(self.loss.gradients(plain(self.cotangent), self.places))
 
 
-class _TracedGradient(_Lazy):
+class _TracedGradient(_LazyTraced):
     """One of the gradients of a loss, computed when somebody looks at it."""
 
-    __slots__ = ("_bundle", "_operand", "_place")
+    __slots__ = ("_bundle", "_operand", "_place", "_value")
 
     def __init__(self, bundle: _Gradients, place: int) -> None:
+        self._value: Any = None
         self._bundle = bundle
         self._place = place
         self._operand = bundle.loss.problem.operands[bundle.places[place]]
         super().__init__(None, pick, [(0, bundle)], (None, place, len(bundle.places)))
 
-    @property
-    def value(self) -> Any:
-        """The gradient."""
-        return self._bundle.value[self._place]
-
-    @value.setter
-    def value(self, _: Any) -> None:
-        """Leave it to be computed."""
+    def _computed(self) -> Array:
+        gradient: Array = self._bundle.value[self._place]
+        return gradient
 
     @property
     def shape(self) -> tuple[int, ...]:

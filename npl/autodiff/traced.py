@@ -152,7 +152,12 @@ class Traced(Methods, Node):
         return RULES["getitem"](self, index)
 
     def __add__(self, other: Any) -> Any:
-        return RULES[np.add](self, other)
+        try:
+            return RULES[np.add](self, other)
+        except TypeError:
+            if _has_own_operators(other):
+                return NotImplemented
+            raise
 
     def __radd__(self, other: Any) -> Any:
         return RULES[np.add](other, self)
@@ -164,7 +169,12 @@ class Traced(Methods, Node):
         return RULES[np.subtract](other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return RULES[np.multiply](self, other)
+        try:
+            return RULES[np.multiply](self, other)
+        except TypeError:
+            if _has_own_operators(other):
+                return NotImplemented
+            raise
 
     def __rmul__(self, other: Any) -> Any:
         return RULES[np.multiply](other, self)
@@ -247,6 +257,11 @@ class Traced(Methods, Node):
             f"{loss}: {name} is to be differentiated, but the loss has no derivative with respect to it. To "
             "hold it constant, use npl.stop_gradient."
         )
+
+
+def _has_own_operators(other: Any) -> bool:
+    """Whether it opts out of ufuncs, as NPL's losses do, whose own operators say what is wrong."""
+    return getattr(other, "__array_ufunc__", True) is None
 
 
 Primitive.result = Traced

@@ -335,3 +335,12 @@ def test_a_gradient_inside_a_function_that_is_differentiated() -> None:
     g = npl.grad(loss)(x, y)
     twice = npl.grad(lambda x: np.sum(npl.grad(loss)(x, y) ** 2))(x)
     np.testing.assert_allclose(twice, 2 * npl.hvp(loss, (x, y), g), rtol=1e-12, atol=1e-18)
+
+
+def test_a_weight_with_a_gradient_says_how() -> None:
+    for f in (lambda s: np.exp(-s) * CE, lambda s: CE * np.exp(-s)):
+        with pytest.raises(TypeError, match="for a weight with a gradient, multiply the value"):
+            npl.grad(f)(1.0)
+    for f in (lambda s: s + CE, lambda s: CE + s):
+        with pytest.raises(TypeError, match="cannot be added to it"):
+            npl.grad(f)(1.0)

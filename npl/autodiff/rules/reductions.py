@@ -392,10 +392,8 @@ METHODS[np.multiply, "accumulate"] = _along_first(np.cumprod)
 
 constant(
     np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.all, np.any, np.count_nonzero,
-    np.nonzero,
-    np.flatnonzero, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.searchsorted, np.digitize,
-    np.round, np.around, np.fix, np.iscomplexobj, np.isrealobj,
-    np.isposinf, np.isneginf,
-    np.nanargmax, np.nanargmin, np.may_share_memory, np.shares_memory, np.array_repr,
-    np.array_str, np.array2string,
+    np.nonzero, np.flatnonzero, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.searchsorted,
+    np.digitize, np.round, np.around, np.fix, np.iscomplexobj, np.isrealobj, np.isposinf, np.isneginf,
+    np.nanargmax, np.nanargmin, np.may_share_memory, np.shares_memory, np.array_repr, np.array_str,
+    np.array2string,
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -20,15 +19,6 @@ Parents: TypeAlias = Sequence[tuple[int, Node]]
 RULES: dict[Any, Callable[..., Any]] = {}
 # The same for the methods of ufuncs: (np.add, "reduce") is a sum.
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
-
-
-def load_special_rules() -> None:
-    """Fill in the rules of `scipy.special`, if anybody has imported it.
-
-    It takes longer to import than all of NPL.
-    """
-    if "scipy.special" in sys.modules:
-        import npl.autodiff.rules.special  # noqa: F401 (fills the registry)
 
 
 class Function(Primitive):

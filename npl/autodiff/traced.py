@@ -20,9 +20,9 @@ from npl.autodiff.primitives import (
     RULES,
     Elementwise,
     by_position,
-    load_special_rules,
     stripped,
 )
+from npl.autodiff.scipy_rules import load_special_rules
 from npl.autodiff.tape import Node, Primitive
 
 

@@ -51,7 +51,7 @@ def scaled(
 
     A zero wins over an infinity and a NaN, as in `npl.autodiff.primitives.zero_wins`.
     """
-    if answer.size < LARGE or _common_dtype([answer, *arguments]) is None:
+    if _common_dtype([answer, *arguments]) is None:
         return None
     out = buffers.take(answer.shape, answer.dtype)
     arrays = [cotangent, answer, *arguments, out]

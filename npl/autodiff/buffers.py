@@ -16,7 +16,7 @@ import numpy as np
 from npl.engine.arguments import Array
 
 # Smaller ones come from the C library's own pools; more than this is not kept.
-_WORTHWHILE_BYTES = 1 << 17
+WORTHWHILE_BYTES = 1 << 17
 _KEPT_BYTES = 1 << 26
 
 
@@ -60,7 +60,7 @@ def give(held: list[Any]) -> None:
     array = held.pop()
     if (
         type(array) is np.ndarray
-        and array.nbytes >= _WORTHWHILE_BYTES
+        and array.nbytes >= WORTHWHILE_BYTES
         and _count(array) == _ALONE
         and array.base is None
         and array.flags.c_contiguous

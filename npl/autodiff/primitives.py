@@ -93,6 +93,27 @@ class Elementwise(Primitive):
         self.derivatives = derivatives
         self._is_ufunc = isinstance(function, np.ufunc)
 
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Apply the function, and note it: as any primitive does, with less ado for the usual call."""
+        if options or len(args) > 2:
+            return super().__call__(*args, **options)
+        first = args[0]
+        if isinstance(first, Node):
+            if len(args) == 1:
+                value = first.value
+                return self.result(self.apply((value,), options), self, ((0, first),), (value,))
+            second = args[1]
+            if isinstance(second, Node):
+                values = (first.value, second.value)
+                parents: Parents = ((0, first), (1, second))
+            else:
+                values, parents = (first.value, second), ((0, first),)
+        elif len(args) == 2 and isinstance(args[1], Node):
+            values, parents = (first, args[1].value), ((1, args[1]),)
+        else:
+            return self.apply(args, options)
+        return self.result(self.apply(values, options), self, parents, values)
+
     def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return the value, in blocks for large arguments of a ufunc."""
         if self._is_ufunc and not options:
@@ -120,12 +141,13 @@ class Elementwise(Primitive):
             elif recorded:
                 gradient = times(cotangent, derivative(answer, *arguments))  # type: ignore[operator]
             else:
-                gradient = blockwise.scaled(cotangent, derivative, answer, arguments)  # type: ignore[arg-type]
+                gradient = None
+                if cotangent.size >= blockwise.LARGE:
+                    gradient = blockwise.scaled(cotangent, derivative, answer, arguments)  # type: ignore[arg-type]
                 if gradient is None:
                     gradient = zero_wins(cotangent, derivative(answer, *arguments))  # type: ignore[operator]
-            shape = parent.shape  # type: ignore[attr-defined]
-            if gradient.shape != shape:
-                gradient = summed_to(gradient, shape)
+            if len(arguments) > 1:
+                gradient = summed_to(gradient, parent.shape)  # type: ignore[attr-defined]
             pulled.append((parent, like(gradient, parent)))
         return pulled
 

@@ -73,10 +73,6 @@ class Node:
             arguments[place] = parent
         return arguments
 
-    def free(self) -> None:
-        """Let go of what only the way back needs."""
-        self.parents = self.arguments = ()
-
 
 class Primitive(ABC):
     """A function of arrays that the tape knows how to differentiate.
@@ -240,15 +236,18 @@ def pull_back(
                 parents = [(place, parent) for place, parent in parents if parent.order in only]
             for parent, gradient in node.primitive.pull(node, cotangent, parents, recorded):
                 add(parent, gradient)
-            if not recorded:  # what nobody holds any more, the next step may write to
+            if recorded:
+                continue
+            if not keep:
+                node.parents = node.arguments = ()  # let go of what only the way back needs
+            if type(cotangent) is np.ndarray and cotangent.nbytes >= buffers.WORTHWHILE_BYTES:
+                # What nobody holds any more, the next step may write to.
                 held = [cotangent]
                 parent = parents = gradient = cotangent = None  # type: ignore[assignment]
                 buffers.give(held)
-                if not keep:
-                    node.free()
-                    if type(node) is Primitive.result and alone(node):
-                        held, node.value = [node.value], None
-                        buffers.give(held)
+                if not keep and type(node) is Primitive.result and alone(node):
+                    held, node.value = [node.value], None
+                    buffers.give(held)
     return result
 
 

@@ -18,7 +18,7 @@ which losses count by their analytic derivatives:
 dispatch.
 """
 
-from npl import special
+from npl import functional, special
 from npl.autodiff import (
     check_grads,
     defvjp,
@@ -127,6 +127,7 @@ __all__ = [
     "check_grads",
     "class_balanced_weights",
     "defvjp",
+    "functional",
     "get_num_threads",
     "grad",
     "hessian",

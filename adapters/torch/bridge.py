@@ -173,4 +173,8 @@ def from_npl(loss: Callable[..., Any]) -> NumpyLoss:
     >>> x.grad
     tensor([0.2000, 0.2308])
     """
+    if isinstance(loss, type) and issubclass(loss, npl.Loss):
+        raise TypeError(f"from_npl: {loss.__name__} is a class. Did you mean {loss.__name__}()?")
+    if not callable(loss):
+        raise TypeError(f"from_npl: {loss!r} is no loss and no function of arrays.")
     return NumpyLoss(loss)

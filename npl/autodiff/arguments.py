@@ -63,7 +63,10 @@ def vectors_per_argument(
             f"{transform}: args is {type(args).__name__}; it must be a tuple of the arguments."
         )
     if len(given) > len(args):
-        raise ValueError(f"{transform}: {len(given)} {name} for {len(args)} arguments.")
+        raise ValueError(
+            f"{transform}: {len(given)} {name} for {len(args)} argument{'s' * (len(args) != 1)}. In a list "
+            "or tuple there is one for each; a single one is an array."
+        )
     checked = {
         i: _by_leaf(transform, f"{name}[{i}]", args[i], vector)
         for i, vector in enumerate(given)

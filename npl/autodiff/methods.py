@@ -102,8 +102,11 @@ class Methods:
 
     def astype(self, dtype: Any, **_: Any) -> Any:
         """Return the array in another dtype; integers and booleans are plain, and have no derivative."""
-        if np.dtype(dtype).kind != "f":
+        kind = np.dtype(dtype).kind
+        if kind in "biu":
             return self.value.astype(dtype)
+        if kind != "f":
+            raise refusals.of_no_float(np.dtype(dtype))
         return RULES["astype"](self, np.dtype(dtype))
 
     def copy(self, *_: Any) -> Any:

@@ -97,22 +97,23 @@ class Elementwise(Primitive):
         """Apply the function, and note it: as any primitive does, with less ado for the usual call."""
         if options or len(args) > 2:
             return super().__call__(*args, **options)
-        first = args[0]
-        if isinstance(first, Node):
-            if len(args) == 1:
-                value = first.value
-                return self.result(self.apply((value,), options), self, ((0, first),), (value,))
-            second = args[1]
-            if isinstance(second, Node):
-                values = (first.value, second.value)
-                parents: Parents = ((0, first), (1, second))
-            else:
-                values, parents = (first.value, second), ((0, first),)
-        elif len(args) == 2 and isinstance(args[1], Node):
-            values, parents = (first, args[1].value), ((1, args[1]),)
+        values: Sequence[Any]
+        parents: Parents
+        first, second = args[0], args[-1]
+        if not isinstance(first, Node):
+            if not isinstance(second, Node):
+                return self.apply(args, options)
+            values, parents = (first, second.value), ((1, second),)
+        elif len(args) == 1:
+            values, parents = (first.value,), ((0, first),)
+        elif isinstance(second, Node):
+            values, parents = (first.value, second.value), ((0, first), (1, second))
         else:
-            return self.apply(args, options)
-        return self.result(self.apply(values, options), self, parents, values)
+            values, parents = (first.value, second), ((0, first),)
+        value = self.apply(values, options)
+        if type(value) is np.ndarray or isinstance(value, np.generic):
+            return self.result(value, self, parents, values)
+        return super().__call__(*args)  # which takes other types, or says what is wrong
 
     def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return the value, in blocks for large arguments of a ufunc."""
@@ -338,10 +339,13 @@ class Constant:
 
 def stripped(value: Any) -> Any:
     """Return a value, or a list or tuple of values, without traces."""
-    if isinstance(value, Node):
-        return value.value
+    return value.value if isinstance(value, Node) else of_elements(value, stripped)
+
+
+def of_elements(value: Any, strip: Callable[[Any], Any]) -> Any:
+    """Return a list or tuple with its elements stripped, where that may change it; else the value."""
     if isinstance(value, list | tuple) and any(isinstance(v, Node | list | tuple) for v in value):
-        values = [stripped(v) for v in value]
+        values = [strip(v) for v in value]
         return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
     return value
 

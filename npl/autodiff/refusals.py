@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,14 @@ def no_rule_for(function: Callable[..., Any]) -> TypeError:
             f"npl: {_name(function)} writes into an array, where a derivative would be lost. Use np.where, "
             "np.concatenate or np.stack, which make a new one."
         )
-    return no_rule(_name(function))
+    name = _name(function)
+    if name.startswith("np.fft."):
+        return TypeError(
+            f"npl: {name} is between complex numbers, which have no derivative rule. Make a function of real "
+            "arrays a primitive with a rule, as a power spectrum: f = npl.primitive(lambda x: np.abs("
+            "np.fft.rfft(x)) ** 2); npl.defvjp(f, lambda ct, ans, x: ...)."
+        )
+    return no_rule(name)
 
 
 def no_rule(name: str) -> TypeError:
@@ -97,7 +105,7 @@ def turned_plain(frame: Any) -> TypeError:
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith("scipy."):
-            name = frame.f_code.co_name
+            name = _called(frame)
             scipy_function = scipy_function if name.startswith("_") else name
         elif scipy_function is not None and not module.startswith("numpy"):
             break
@@ -120,12 +128,37 @@ def turned_plain(frame: Any) -> TypeError:
     )
 
 
+def _called(frame: Any) -> str:
+    """Return the name of a frame's function; of a decorator's wrapper, that of the function within."""
+    name: str = frame.f_code.co_name
+    inner = [value for key, value in frame.f_locals.items() if key in frame.f_code.co_freevars]
+    named = [value.__name__ for value in inner if inspect.isfunction(value)]
+    return named[0] if name == "wrapper" and len(named) == 1 else name
+
+
+def no_attribute(name: str) -> AttributeError:
+    """Return the error for an attribute or a method of arrays that a traced array has not."""
+    if name in ("fill", "put", "resize", "setfield", "setflags"):
+        return AttributeError(f"npl: a traced array has no {name!r}: it cannot be written to.")
+    return AttributeError(
+        f"npl: a traced array has no {name!r}. npl.stop_gradient(x).{name} has it, without a derivative."
+    )
+
+
 def of_no_float(dtype: np.dtype[Any]) -> TypeError:
     """Return the error for values that are no real floating-point numbers."""
     what = "complex" if dtype.kind == "c" else f"dtype {dtype}"
     return TypeError(
         f"npl: a traced array became one of {what} values, which have no derivative rule. Derivatives are of "
         "real floating-point numbers."
+    )
+
+
+def of_another_type(name: str, value: Any) -> TypeError:
+    """Return the error for an operation that its other operand takes over: a tensor, a masked array."""
+    return TypeError(
+        f"npl: {name} of a traced array gave {type(value).__name__}, through which derivatives do not go. "
+        "Make a plain array of what it met: np.asarray(a); of a masked array, a.filled(...) and np.where."
     )
 
 

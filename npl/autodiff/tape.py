@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from npl.autodiff import buffers
+from npl.autodiff import buffers, refusals
 
 Rule: TypeAlias = Callable[..., Any]
 
@@ -101,7 +101,16 @@ class Primitive(ABC):
         plain = list(args)
         for place, arg in parents:
             plain[place] = arg.value
-        return self.result(self.apply(plain, options), self, parents, plain, options)
+        value = self.apply(plain, options)
+        if type(value) is not np.ndarray and not isinstance(value, np.generic):
+            if not isinstance(value, np.ndarray) or isinstance(
+                value, np.ma.MaskedArray | np.matrix
+            ):
+                raise refusals.of_another_type(self.name, value)
+            # A subclass that computes as arrays do: what is kept is plain, for the way back.
+            plain = [a.view(np.ndarray) if isinstance(a, np.ndarray) else a for a in plain]
+            value = value.view(np.ndarray)
+        return self.result(value, self, parents, plain, options)
 
     def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return the value for plain arguments."""

@@ -20,6 +20,7 @@ from npl.autodiff.primitives import (
     RULES,
     Elementwise,
     by_position,
+    of_elements,
     stripped,
 )
 from npl.autodiff.scipy_rules import load_special_rules
@@ -264,6 +265,20 @@ def _has_own_operators(other: Any) -> bool:
     return getattr(other, "__array_ufunc__", True) is None
 
 
+def _refused(name: str) -> property:
+    """Return an attribute of arrays that a traced one has not, which says so."""
+
+    def get(_: Traced) -> NoReturn:
+        raise refusals.no_attribute(name)
+
+    return property(get)
+
+
+# One by one: a `__getattr__` would slow down every other attribute.
+for _name in dir(np.ndarray):
+    if not _name.startswith("_") and not hasattr(Traced, _name):
+        setattr(Traced, _name, _refused(_name))
+
 Primitive.result = Traced
 
 
@@ -311,7 +326,8 @@ def stop_gradient(x: Any) -> Any:
     Returns
     -------
     array_like
-        The same values; what is not traced is returned as it is.
+        The same values; what is not traced is returned as it is. Of a traced array, a view that cannot be
+        written to, as the way back needs its values: `.copy()` can.
 
     Examples
     --------
@@ -321,4 +337,15 @@ def stop_gradient(x: Any) -> Any:
     """
     if isinstance(x, dict):
         return {key: stop_gradient(value) for key, value in x.items()}
-    return stripped(x)
+    return _read_only(x)
+
+
+def _read_only(x: Any) -> Any:
+    """Return a value, or a list or tuple of values, with views of the traced ones' arrays."""
+    if isinstance(x, Node):
+        if type(x.value) is not np.ndarray:
+            return x.value
+        view = x.value.view()
+        view.flags.writeable = False
+        return view
+    return of_elements(x, _read_only)

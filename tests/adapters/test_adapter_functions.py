@@ -668,3 +668,12 @@ def test_in_a_model():
     model.eval().double().float()
     value = functional_call(model, dict(model.named_parameters()), (x, y))
     assert torch.equal(value, model(x, y))
+
+
+def test_what_is_no_function():
+    with pytest.raises(
+        TypeError, match=r"^from_npl: MSELoss is a class\. Did you mean MSELoss\(\)\?$"
+    ):
+        from_npl(npl.MSELoss)
+    with pytest.raises(TypeError, match=r"^from_npl: 3\.0 is no loss and no function of arrays\.$"):
+        from_npl(3.0)

@@ -59,8 +59,8 @@ def test_several_arguments_some_without_a_rule() -> None:
 
 
 def test_a_numpy_function() -> None:
-    with pytest.raises(TypeError, match=r"np\.fft\.rfft has no derivative rule"):
-        npl.grad(lambda x: np.sum(np.abs(np.fft.rfft(x))))(X)
+    with pytest.raises(TypeError, match=r"np\.unwrap has no derivative rule"):
+        npl.grad(lambda x: np.sum(np.unwrap(x)))(X)
     npl.defvjp(np.sinc, lambda ct, ans, x: ct * (np.cos(np.pi * x) - np.sinc(x)) / x)
     npl.check_grads(lambda x: np.sum(np.sinc(x)), (X + 0.1,))
     npl.defvjp(np.unwrap, lambda ct, ans, p, **_: ct)

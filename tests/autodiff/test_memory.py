@@ -264,3 +264,21 @@ def test_memory_falls_as_the_walk_goes_back() -> None:
     thread.start()
     thread.join()
     assert steps - 1 < peaks[0] < steps + 5
+
+
+def test_what_is_looked_at_cannot_be_written_to() -> None:
+    """The way back needs it: writing there changed the gradient, and an argument, without a word."""
+
+    def f(x: Any, look: Any) -> Any:
+        y = np.exp(x)
+        seen = look(npl.stop_gradient({"x": x, "y": [y]}))
+        seen["y"][0] -= 1
+        seen["x"][:] = 0
+        return np.sum(y)
+
+    x = X.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        npl.grad(f)(x, lambda seen: seen)
+    np.testing.assert_array_equal(x, X)
+    copies = npl.grad(f)(x, lambda seen: {"x": seen["x"].copy(), "y": [seen["y"][0].copy()]})
+    np.testing.assert_array_equal(copies, np.exp(X))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -176,3 +178,9 @@ def test_builtin_sum_min_max_of_elements() -> None:
     np.testing.assert_array_equal(npl.grad(lambda x: min(x) * 2)(X), [0, 2, 0])
     np.testing.assert_array_equal(npl.grad(lambda x: sorted(x)[1])(X), [1, 0, 0])
     np.testing.assert_array_equal(npl.grad(lambda x: abs(x).sum())(X), [1, -1, 1])
+
+
+def test_the_functions_are_at_hand_after_importing_npl_alone() -> None:
+    program = "import npl, numpy as np; print(npl.functional.mse_loss(np.ones(2), np.zeros(2)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "1.0", done.stderr

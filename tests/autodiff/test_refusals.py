@@ -44,9 +44,10 @@ NUMBER = "npl: a traced array was turned into a Python number"
          "npl.defvjp(f, lambda ct, ans, x: ...)."),
         ("scipy.linalg.solve(np.eye(3), x)", "npl: SciPy's solve turns its argument into a plain array"),
         ("scipy.fft.fft(x)", "npl: SciPy's fft turns its argument into a plain array"),
-        ("np.fft.fft(x)", "npl: np.fft.fft has no derivative rule. Add one, a line per argument: "
-         "npl.defvjp(np.fft.fft, lambda ct, ans, x: ...), which returns the gradient of sum(ct * ans) with "
-         "respect to x; or, if it is to be held constant, npl.stop_gradient(x)."),
+        ("np.fft.fft(x)", "npl: np.fft.fft is between complex numbers, which have no derivative rule. Make a "
+         "function of real arrays a primitive with a rule, as a power spectrum: f = npl.primitive(lambda x: "
+         "np.abs(np.fft.rfft(x)) ** 2); npl.defvjp(f, lambda ct, ans, x: ...)."),
+        ("scipy.linalg.solve_triangular(np.eye(3), x)", "npl: SciPy's solve_triangular turns its argument"),
         ("np.linalg.eigvals(x * np.eye(3))", "npl: np.linalg.eigvals has no derivative rule."),
         ("np.unwrap(x)", "npl: np.unwrap has no derivative rule."),
         ("np.piecewise(x, [x > 1], [lambda v: v])", "npl: np.piecewise has no derivative rule."),
@@ -79,6 +80,13 @@ NUMBER = "npl: a traced array was turned into a Python number"
         ("x * 1j", "npl: a traced array became one of complex values, which have no derivative rule. "
          "Derivatives are of real floating-point numbers."),
         ("np.abs(x * 1j)", "npl: a traced array became one of complex values"),
+        ("x.astype(complex).real", "npl: a traced array became one of complex values"),
+        ("x.astype(object)", "npl: a traced array became one of dtype object values"),
+        ("len(x.astype(str))", "npl: a traced array became one of dtype <U0 values"),
+        ("x * np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])", "npl: multiply of a traced array gave "
+         "MaskedArray, through which derivatives do not go. Make a plain array of what it met: "
+         "np.asarray(a); of a masked array, a.filled(...) and np.where."),
+        ("np.asmatrix(np.eye(3)) @ x", "npl: matmul of a traced array gave matrix, through which"),
         ("np.pad(x, 1, 'linear_ramp')", "npl: np.pad has no derivative rule for mode 'linear_ramp'"),
         ("np.pad(np.ones(3), 1, constant_values=x[0])", ""),
         ("np.pad(x, 1, constant_values=x[0])", "npl: np.pad has no derivative with respect to what it fill"),
@@ -97,6 +105,7 @@ NUMBER = "npl: a traced array was turned into a Python number"
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Casting complex")
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_refused(expression: str, says: str) -> None:
     f = eval(f"lambda x: np.sum({expression})", SCOPE)
     with pytest.raises((TypeError, ValueError)) as error:
@@ -173,6 +182,8 @@ def test_object_arrays_never_come_about() -> None:
          "grad: argument 0['n'] has dtype int64, which has no derivative."),
         (lambda: npl.vjp(np.sin, X)[1](np.ones(2)), ValueError, "vjp: cotangent has shape (2,); it must be"),
         (lambda: npl.jvp(np.sin, (X,), np.ones(2)), ValueError, "jvp: tangents[0] has shape (2,); it must"),
+        (lambda: npl.hvp(np.sum, (X,), [1.0, 0.0, 0.0]), ValueError, "hvp: 3 vectors for 1 argument. In a "
+         "list or tuple there is one for each; a single one is an array."),
         (lambda: npl.jvp(np.sin, X, X), TypeError, "jvp: args is ndarray; it must be a tuple"),
         (lambda: npl.hvp(lambda p: np.sum(p[0]), ([X],), ({"a": X},)), ValueError, "and each needs a vector"),
         (lambda: npl.hessian(lambda p: np.sum(p[0] * p[1]))([X, X]), TypeError,
@@ -207,3 +218,35 @@ def test_losses() -> None:
         npl.grad(lambda n: F.cross_entropy(x, y, normalizer=n * 1))(3.0)
     # To hold it constant, as the message says.
     npl.grad(lambda x, w: F.cross_entropy(x, y, sample_weight=npl.stop_gradient(w)))(x, np.ones(3))
+
+
+def test_attributes_that_a_traced_array_has_not() -> None:
+    for expression, says in (
+        (
+            "x.imag",
+            "npl: a traced array has no 'imag'. npl.stop_gradient(x).imag has it, without a derivative.",
+        ),
+        ("x.fill(0.0)", "npl: a traced array has no 'fill': it cannot be written to."),
+    ):
+        with pytest.raises(AttributeError) as raised:
+            npl.grad(eval(f"lambda x: {expression}", SCOPE))(X)
+        assert str(raised.value) == says
+    assert npl.grad(lambda x: x if hasattr(x, "imag") else x * 2)(1.0) == 2
+
+
+def test_a_subclass_that_computes_as_arrays_do_is_taken() -> None:
+    class Named(np.ndarray):
+        pass
+
+    weights = np.array([1.0, 2.0, 3.0]).view(Named)
+    gradient = npl.grad(lambda x: np.sum(x * weights))(X)
+    np.testing.assert_array_equal(gradient, [1, 2, 3])
+
+
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context")
+def test_a_tensor_among_arrays() -> None:
+    torch = pytest.importorskip("torch")
+    weights = torch.ones(3, dtype=torch.float64)
+    for f in (lambda x: np.sum(x * weights), lambda x: (weights @ x) ** 2):
+        with pytest.raises(TypeError, match=r"gave Tensor.*np\.asarray"):
+            npl.grad(f)(X)

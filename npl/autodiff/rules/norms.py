@@ -49,18 +49,18 @@ def _euclidean(x: Any, axis: Any = None) -> Any:
         return size
     largest = np.max(np.abs(x), axis, keepdims=True, initial=0)
     usual = (largest > 0) & np.isfinite(largest)
-    scale = np.ldexp(x.dtype.type(1), np.frexp(np.where(usual, largest, 1))[1])
+    scale = np.ldexp(x.dtype.type(1), np.frexp(np.where(usual, largest, 1))[1] - 1)
     scaled = _norm_over(x / scale, axis)
     return scaled * np.reshape(scale, np.shape(scaled))
 
 
 def _norm_over(x: Any, axis: Any) -> Any:
     """Return the plain norm over any number of axes; one that overflows is taken again."""
-    if axis is None:
-        return np.linalg.norm(x.reshape(-1))
     if axis == ():
         return np.abs(x)
     with np.errstate(over="ignore"):
+        if axis is None:
+            return np.linalg.norm(x.reshape(-1))
         if isinstance(axis, tuple) and len(axis) > 2:
             return np.sqrt(np.sum(np.square(x), axis))
         return np.linalg.norm(x, None, axis)

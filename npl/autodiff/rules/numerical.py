@@ -27,6 +27,11 @@ def _diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
     return x
 
 
+@composed(np.ediff1d)
+def _ediff1d(ary: Any) -> Any:
+    return np.diff(np.ravel(ary))
+
+
 @composed(np.trapezoid)
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = np.moveaxis(as_array(y), axis, -1)
@@ -47,6 +52,8 @@ def _slope(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
     """Return second-order differences inside, and of `edge_order` at the ends, along an axis."""
     f = np.moveaxis(f, axis, -1)
     steps = np.broadcast_to(spacing, f.shape[-1] - 1) if np.ndim(spacing) == 0 else np.diff(spacing)
+    if f.dtype.kind == "f":  # float32 stays float32
+        steps = steps.astype(f.dtype)
     before, after = steps[:-1], steps[1:]
     slopes = (f[..., 1:] - f[..., :-1]) / steps
     inside = (slopes[..., :-1] * after + slopes[..., 1:] * before) / (before + after)
@@ -80,7 +87,10 @@ def _linspace(
     ndim = max(np.ndim(start), np.ndim(stop))
     share = np.linspace(0.0, 1.0, num, endpoint).reshape(-1, *(1,) * ndim)
     points = np.moveaxis(start * (1 - share) + stop * share, 0, axis)
-    points = points if dtype is None else points.astype(dtype)
+    if dtype is None:  # float32 stays float32
+        ends = plain(start), plain(stop)
+        dtype = np.result_type(*[end for end in ends if isinstance(end, np.ndarray | np.generic)])
+    points = points.astype(dtype)
     return (points, (stop - start) / (num - 1 if endpoint else num)) if retstep else points
 
 
@@ -140,6 +150,12 @@ def _histogram(
             low, high = low - 0.5, high + 0.5
         return counts, np.linspace(low, high, bins + 1, dtype=edges.dtype)
     return counts, edges
+
+
+@composed(np.vander)
+def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    powers = np.arange(len(x) if N is None else N)
+    return np.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
 
 
 @composed(np.polyval)

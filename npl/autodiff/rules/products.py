@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, composed, function, newer, summed_to
+from npl.autodiff.primitives import RULES, Function, composed, function, newer, summed_to
 from npl.autodiff.rules.shapes import swapped
 from npl.autodiff.tape import plain
 
@@ -120,18 +120,31 @@ def _cross(
     return np.moveaxis(product, -1, axisc)
 
 
+_full = Function(
+    lambda a, v: np.convolve(a, v),
+    lambda ct, ans, a, v: np.correlate(ct, v, "valid"),
+    lambda ct, ans, a, v: np.correlate(ct, a, "valid"),
+    name="convolve",
+)
+
+
 @composed(np.convolve)
 def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
     if np.size(plain(a)) < np.size(plain(v)):
         a, v = v, a
     n, m = np.size(plain(a)), np.size(plain(v))
-    padded = np.pad(a, m - 1)
-    windows = padded[np.arange(n + m - 1)[:, None] + np.arange(m)]
-    full = matmul(windows, np.flip(v))
+    full = _full(a, v)
     if mode == "full":
         return full
     size, start = (n - m + 1, m - 1) if mode == "valid" else (n, (m - 1) // 2)
     return full[start : start + size]
+
+
+@composed(np.correlate)
+def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    if np.size(plain(a)) < np.size(plain(v)):  # NumPy's order of the result is the other's
+        return np.flip(_convolve(np.flip(a), v, mode))
+    return _convolve(a, np.flip(v), mode)
 
 
 @composed(np.linalg.matrix_power)

@@ -354,6 +354,8 @@ def _extremum_without_nan(nan_reduction: Any, reduction: Any, fill: float) -> An
     return reduced
 
 
+RULES[np.nancumsum] = _without_nan(np.cumsum, 0.0)
+RULES[np.nancumprod] = _without_nan(np.cumprod, 1.0)
 RULES[np.nanmax] = _extremum_without_nan(np.nanmax, np.max, -np.inf)
 RULES[np.nanmin] = _extremum_without_nan(np.nanmin, np.min, np.inf)
 

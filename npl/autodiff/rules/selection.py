@@ -258,7 +258,8 @@ def _quantile(
     # Traced where q is: in between two elements the quantile moves with it.
     share = np.reshape(q * (n - 1) - below, place.shape + (1,) * (ordered.ndim - 1))
     share = share.astype(a.dtype if a.dtype.kind == "f" else np.float64)
-    result = ordered[below] * (1 - share) + ordered[above] * share
+    upper = np.where(plain(share) == 0, 0, ordered[above])  # which may be infinite
+    result = ordered[below] * (1 - share) + upper * share
     unknown = np.isnan(plain(ordered)[-1])  # a NaN is sorted to the end
     if np.any(unknown):
         result = np.where(unknown, np.nan, result)
@@ -286,3 +287,32 @@ def _median(
     keepdims: bool = False,
 ) -> Any:
     return np.quantile(a, 0.5, axis, keepdims=keepdims)
+
+
+@composed(np.nanquantile)
+def _nanquantile(
+    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False,
+) -> Any:  # fmt: skip
+    if axis is not None and not isinstance(axis, tuple):
+
+        def of_row(row: Any) -> Any:
+            return _nanquantile(row, q, method=method)
+
+        axis = axis % a.ndim
+        found = np.apply_along_axis(of_row, axis, a)
+        found = np.moveaxis(found, axis, 0) if np.ndim(q) else found
+        return np.expand_dims(found, axis + np.ndim(q)) if keepdims else found
+    numbers = a[~np.isnan(plain(a))]
+    if numbers.size == 0:
+        numbers = np.full(1, np.nan, a.dtype)  # of nothing but NaN it is NaN
+    found = _quantile(numbers, q, axis, method=method)
+    return np.reshape(found, np.shape(q) + (1,) * a.ndim) if keepdims else found
+
+
+RULES[np.nanpercentile] = lambda a, q, *args, **options: np.nanquantile(
+    a, np.asarray(q) / 100, *args, **options
+)
+RULES[np.nanmedian] = lambda a, axis=None, out=None, overwrite_input=False, keepdims=False: (
+    np.nanquantile(a, 0.5, axis, keepdims=keepdims)
+)

@@ -52,6 +52,8 @@ ROWS = [
     row("np.cross(x, y, axis=0)", normal(3, 2), normal(3, 2, seed=1)),
     row("np.cross(x, y, axisa=0)", normal(3, 2), normal(2, 3, seed=1)),
     row("np.linalg.cross(x, y)", normal(2, 3), normal(3, seed=1), without_hips=_NO),
+    row("np.correlate(x, y)", normal(5), normal(3), without_hips=_NO),
+    row("np.correlate(x, y, 'full')", normal(3), normal(5), without_hips=_NO),
     row("np.convolve(x, y)", normal(5), normal(3), without_hips=_NO),
     row("np.convolve(x, y, 'same')", normal(5), normal(3), without_hips=_NO),
     row("np.convolve(x, y, 'same')", normal(5), normal(4), without_hips=_NO),

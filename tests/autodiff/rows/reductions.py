@@ -68,6 +68,8 @@ ROWS = [
     row("np.average(x, 0, y, keepdims=True)", _X, between(1, 2, 2), without_hips="no such function"),
     row("np.average(x, 0, y, returned=True)[1]", _X, between(1, 2, 2), without_hips="no such function"),
     row("np.nansum(x, 1)", _WITH_NAN, without_hips="no such function"),
+    row("np.nancumsum(x, 1)", _WITH_NAN, without_hips="no such function"),
+    row("np.nancumprod(x)", _WITH_NAN, without_hips="no such function"),
     row("np.nanprod(x, 1)", _WITH_NAN, without_hips="no such function"),
     row("np.nanmax(x, 1)", _WITH_NAN, without_hips="no such function"),
     row("np.nanmin(x)", _WITH_NAN, without_hips="no such function"),

@@ -7,6 +7,8 @@ from tests.autodiff.row import between, normal, row
 _NO = "no such function"
 _X, _CUBE = normal(2, 3), normal(2, 3, 4)
 
+_WITH_NAN = np.where([[True, True, False, True], [False, True, True, True]], normal(2, 4), np.nan)
+
 ROWS = [
     *[
         row(f"x[{index}] ** 2", _CUBE, torch=torch and f"x[{index}] ** 2")
@@ -90,6 +92,12 @@ ROWS = [
     row("np.partition(x, [0, 2], axis=1)", _CUBE, without_hips="one axis only"),
     row("np.partition(x, 3, axis=None)", _X, without_hips="no None"),
     row("np.median(x)", normal(5), torch="torch.median(x)", without_hips=_NO),
+    row("np.nanmedian(x)", _WITH_NAN, without_hips=_NO),
+    row("np.nanmedian(x, 1, keepdims=True)", _WITH_NAN, without_hips=_NO),
+    row("np.nanquantile(x, [0.3, 0.8], axis=0)", _WITH_NAN, without_hips=_NO),
+    row("np.nanquantile(x, [0.3, 0.8], axis=1, keepdims=True)", _WITH_NAN, without_hips=_NO),
+    row("np.nanpercentile(x, 30.0, axis=-1)", _WITH_NAN, without_hips=_NO),
+    row("np.nanpercentile(x, 30.0, keepdims=True)", _WITH_NAN, without_hips=_NO),
     row("np.median(x, axis=1)", normal(3, 4), without_hips=_NO),
     row("np.median(x, 0, keepdims=True)", normal(3, 4), without_hips=_NO),
     row("np.quantile(x, 0.3)", _X, torch="torch.quantile(x, 0.3)", without_hips=_NO),

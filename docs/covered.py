@@ -17,6 +17,7 @@ from npl.autodiff.tape import Primitive
 GROUPS = {
     "elementwise": "Elementwise",
     "reductions": "Reductions",
+    "without_nan": "Reductions without NaN",
     "linear_algebra": "Linear algebra",
     "shapes": "Shapes",
     "selection": "Selection",

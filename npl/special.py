@@ -30,6 +30,7 @@ from npl.numerics import (
     split_softmax,
     sum_of_others,
 )
+from npl.numerics.rows import CLASS_MAJOR_UP_TO
 
 Axis = int | tuple[int, ...] | None
 
@@ -147,7 +148,9 @@ class _Rows:
     def of(self, array: Array) -> Array:
         """Return the rows (n, C), float16 as float32."""
         rows = array.transpose(*self.lead, *self.axes).reshape(self.count, self.classes)
-        return rows.astype(np.float32) if rows.dtype == np.float16 else rows
+        rows = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+        # Class by class, where NumPy then reduces over whole vectors of rows.
+        return np.asfortranarray(rows) if self.classes <= CLASS_MAJOR_UP_TO else rows
 
     def restored(self, rows: Array, dtype: Any) -> Any:
         """Return rows as an array of the original shape."""

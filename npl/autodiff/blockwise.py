@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,10 @@ _FEW = 1 << 13  # a dot product of more wakes the threads of BLAS
 def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
     """Return a ufunc of arguments, computed in blocks where they are large."""
     dtype = _common_dtype(arguments)
-    if dtype is None or _result_dtype(function, arguments) != dtype:
+    if dtype is None or _result_dtype(function, *[_kind(a) for a in arguments]) != dtype:
         return function(*arguments)
-    shape = np.broadcast_shapes(*[argument.shape for argument in arguments if _is_array(argument)])
+    shapes = {argument.shape for argument in arguments if _is_array(argument)}
+    shape = np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop()
     out = buffers.take(shape, dtype)
     if out.size < _CUT:
         return function(*arguments, out=out)
@@ -117,10 +119,15 @@ def _is_array(argument: Any) -> bool:
     return type(argument) is np.ndarray and argument.ndim > 0
 
 
-def _result_dtype(function: np.ufunc, arguments: Sequence[Any]) -> np.dtype[Any]:
+def _kind(argument: Any) -> Any:
+    """Return a dtype, or the type of a Python number, which gives way to one."""
+    return getattr(argument, "dtype", type(argument))
+
+
+@lru_cache(maxsize=1024)
+def _result_dtype(function: np.ufunc, *kinds: Any) -> np.dtype[Any]:
     """Return the dtype of a ufunc's result: SciPy's of float16 are float32, that of float_power float64."""
-    given = [getattr(argument, "dtype", type(argument)) for argument in arguments]
-    result: np.dtype[Any] = function.resolve_dtypes((*given, None))[-1]
+    result: np.dtype[Any] = function.resolve_dtypes((*kinds, None))[-1]
     return result
 
 

@@ -15,4 +15,5 @@ from npl.autodiff.rules import (  # noqa: F401 (they register their rules)
     reductions,
     selection,
     shapes,
+    without_nan,
 )

@@ -21,7 +21,7 @@ LARGE = 1 << 15
 # so many elements that its temporaries (half a megabyte each in float64) fit a core's own cache.
 _CUT = 1 << 17
 _ELEMENTS = 1 << 16
-_FEW = 1 << 13  # a dot product of more wakes the threads of BLAS
+FEW = 1 << 13  # a dot product of more wakes the threads of BLAS
 
 
 def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
@@ -83,7 +83,7 @@ def is_finite(x: Any) -> bool:
     """
     if type(x) is not np.ndarray:
         return math.isfinite(x)
-    if x.size < _FEW:
+    if x.size < FEW:
         return math.isfinite(np.vdot(x, x))
     return math.isfinite(
         np.einsum("i->", x.reshape(-1)) if x.flags.c_contiguous else np.add.reduce(x, None)

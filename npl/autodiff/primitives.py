@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -129,6 +130,7 @@ class Elementwise(Primitive):
         """Multiply the cotangent by the partial derivatives."""
         answer = node if recorded else node.value
         arguments = node.traced_arguments() if recorded else node.arguments
+        is_large = not recorded and cotangent.size >= blockwise.LARGE
         pulled = []
         for place, parent in parents:
             derivative = self.derivatives[place]
@@ -139,14 +141,16 @@ class Elementwise(Primitive):
                     f"{self.name}: no derivative with respect to argument {place}. "
                     "npl.stop_gradient(x) holds it constant."
                 )
-            elif recorded:
-                gradient = times(cotangent, derivative(answer, *arguments))  # type: ignore[operator]
             else:
+                assert callable(derivative)
                 gradient = None
-                if cotangent.size >= blockwise.LARGE:
-                    gradient = blockwise.scaled(cotangent, derivative, answer, arguments)  # type: ignore[arg-type]
+                if is_large:
+                    gradient = blockwise.scaled(cotangent, derivative, answer, arguments)
                 if gradient is None:
-                    gradient = zero_wins(cotangent, derivative(answer, *arguments))  # type: ignore[operator]
+                    factor = derivative(answer, *arguments)
+                    gradient = (
+                        times(cotangent, factor) if recorded else zero_wins(cotangent, factor)
+                    )
             if len(arguments) > 1:
                 gradient = summed_to(gradient, parent.shape)  # type: ignore[attr-defined]
             pulled.append((parent, like(gradient, parent)))
@@ -229,7 +233,11 @@ def zero_wins(ct: Any, factor: Any) -> Any:
     derivative there is: that of a square root at 0 times the zero that it is multiplied by.
     """
     product = ct * factor
-    if not blockwise.is_finite(product):
+    if type(product) is np.ndarray and product.size < blockwise.FEW:  # is_finite, without a call
+        is_finite = math.isfinite(np.vdot(product, product))
+    else:
+        is_finite = blockwise.is_finite(product)
+    if not is_finite:
         product = np.where((ct == 0) | (factor == 0), 0, product)[()]
     return product
 

@@ -210,12 +210,12 @@ def pull_back(
 
     def add(node: Node, cotangent: Any) -> None:
         order = node.order
-        held = cotangents.get(order)
-        if held is None:
-            if order not in cotangents:
-                heapq.heappush(heap, (-order, node))
+        if order not in cotangents:
+            heapq.heappush(heap, (-order, node))
             cotangents[order] = cotangent
-        elif isinstance(held, list):
+            return
+        held = cotangents[order]
+        if isinstance(held, list):
             cotangents[order] = [
                 b if a is None else a if b is None else a + b
                 for a, b in zip(held, cotangent, strict=True)

@@ -28,19 +28,22 @@ class _Spare(threading.local):
         self.bytes = 0
 
 
-def _references_to_one() -> int:
-    """Return what the count says of an array that nothing but a local name holds.
-
-    Interpreters differ in what they count for the call itself.
-    """
-    held = [np.empty(0)]
-    array = held.pop()
-    return _count(array)
-
-
 _spare = _Spare()
 _count = getattr(sys, "getrefcount", lambda _: -1)  # elsewhere nothing is used again
-_ALONE = _references_to_one() if hasattr(sys, "getrefcount") else 0
+
+
+def is_alone(held: list[Any]) -> bool:
+    """Whether nothing but a list of one holds what is in it."""
+    return bool(_count(held[0]) == _OF_ONE)
+
+
+def _references_to_one() -> int:
+    """Return what `is_alone` counts then: interpreters differ in what they count for the call itself."""
+    held = [np.empty(0)]
+    return int(_count(held[0]))
+
+
+_OF_ONE = _references_to_one() if hasattr(sys, "getrefcount") else 0
 
 
 def take(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -57,11 +60,12 @@ def take(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 def give(held: list[Any]) -> None:
     """Take back the array that a list holds, if nothing else does."""
+    alone = is_alone(held)
     array = held.pop()
     if (
-        type(array) is np.ndarray
+        alone
+        and type(array) is np.ndarray
         and array.nbytes >= WORTHWHILE_BYTES
-        and _count(array) == _ALONE
         and array.base is None
         and array.flags.c_contiguous
         and array.flags.writeable

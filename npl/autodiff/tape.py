@@ -14,7 +14,6 @@ from __future__ import annotations
 import heapq
 import inspect
 import itertools
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -25,7 +24,6 @@ from npl.autodiff import buffers, refusals
 
 Rule: TypeAlias = Callable[..., Any]
 
-_count = getattr(sys, "getrefcount", lambda _: -1)
 _NONE: Mapping[str, Any] = {}
 _order = itertools.count().__next__
 
@@ -254,28 +252,13 @@ def pull_back(
                 held = [cotangent]
                 parent = parents = gradient = cotangent = None  # type: ignore[assignment]
                 buffers.give(held)
-                if not keep and type(node) is Primitive.result and alone(node):
-                    held, node.value = [node.value], None
-                    buffers.give(held)
+                if not keep and type(node) is Primitive.result:
+                    nodes = [node]
+                    node = None  # type: ignore[assignment]
+                    if buffers.is_alone(nodes):
+                        held, nodes[0].value = [nodes[0].value], None
+                        buffers.give(held)
     return result
-
-
-def alone(node: Node) -> bool:
-    """Whether only the walk still holds a node."""
-    return _count(node) == _ALONE
-
-
-def _references_of_a_walk() -> int:
-    """Return the count, as `alone` sees it, of a node that a single local name holds."""
-
-    def count(node: Node) -> int:
-        return _count(node)
-
-    node = [Node(None)].pop()
-    return count(node)
-
-
-_ALONE = _references_of_a_walk()
 
 
 def reachable(nodes: Iterable[Node]) -> list[Node]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from npl import numerics
 from npl.engine import Loss
 from npl.engine.arguments import Array, Empty, Reduction, boolean, floats, integer
+from npl.engine.classes import in_classes
 from npl.engine.loss import Terms
 from npl.engine.operands import AsItLies, Operand
 from npl.engine.reduction import sample_weights
@@ -176,10 +177,7 @@ class CTCLoss(Loss):
         if times == 0:
             raise ValueError(f"{self.name}: log_probs has shape {scores.shape}: no time step.")
         if not 0 <= self.blank < classes:
-            raise ValueError(
-                f"{self.name}: blank is {self.blank}; for {classes} classes it must lie in "
-                f"[0, {classes - 1}]."
-            )
+            raise ValueError(f"{self.name}: blank is {self.blank}; {in_classes(classes)}.")
         weights = sample_weights(self.name, sample_weight, shape, lead)
         removed = np.zeros(lead, bool) if weights is None else weights == 0
         own = lengths(self.name, "input_lengths", input_lengths, shape)

@@ -11,6 +11,7 @@ from npl.autodiff.primitives import Parents, like
 from npl.autodiff.rules.losses import TracedLoss
 from npl.autodiff.tape import Lazy, Node, Primitive, plain
 from npl.autodiff.traced import Traced
+from npl.engine.dtypes import WIDE
 from npl.penalties.primitive import TracedPenalty
 
 
@@ -168,7 +169,7 @@ class TracedSum(Lazy, Traced):
 
     def _scaled(self, cotangent: Any, number: int) -> Any:
         weight = self.weights[number]
-        if cotangent.dtype.itemsize < 4 or not 1 / _WIDE < abs(weight) < _WIDE:
+        if cotangent.dtype.itemsize < 4 or not 1 / WIDE < abs(weight) < WIDE:
             weight = np.float64(weight)  # which float16 would round, or take for 0 or infinity
         return cotangent * weight
 
@@ -188,5 +189,4 @@ def _is_reduced_loss(term: Any) -> TypeGuard[TracedLoss]:
     return isinstance(term, TracedLoss) and term.is_reduced
 
 
-_WIDE = 2.0**60  # float32 holds a weight up to it, and its products lose no range by it
 _sum = _Sum(_weighted, "weighted sum")

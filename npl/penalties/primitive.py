@@ -17,10 +17,10 @@ from npl.autodiff.tape import Lazy, Node, Primitive, plain
 from npl.autodiff.traced import Traced
 from npl.engine import threads
 from npl.engine.arguments import Array
+from npl.engine.dtypes import WIDE
 from npl.engine.threads import Block
 
 # float32 holds a factor of this size, and its product with a float32 number loses no range by it.
-_WIDE = 2.0**60
 
 
 class Strengths(NamedTuple):
@@ -90,7 +90,7 @@ def _slope_value(ct: Any, array: Any, strengths: Strengths) -> Any:
 
 def _write_slope(strengths: Strengths, w: Array, out: Array) -> None:
     """Write the slope of a block into `out`, which is zero."""
-    is_moderate = all(own == 0 or 1 / _WIDE < abs(own) < _WIDE for own in strengths)
+    is_moderate = all(own == 0 or 1 / WIDE < abs(own) < WIDE for own in strengths)
     dtype = w.dtype if w.dtype.itemsize == 4 and is_moderate else np.dtype(np.float64)
     if strengths.squares:
         np.multiply(w, strengths.squares, out=out, dtype=dtype, casting="same_kind")

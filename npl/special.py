@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -138,49 +138,65 @@ class _Rows:
     """An array seen as rows along some axes, and the way back."""
 
     def __init__(self, shape: tuple[int, ...], axis: Axis) -> None:
-        axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        self.axes = [a % len(shape) for a in axes]
-        self.lead = [i for i in range(len(shape)) if i not in self.axes]
+        listed = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = [a % len(shape) for a in listed]
+        lead = [i for i in range(len(shape)) if i not in axes]
+        self.order = [*lead, *axes]
+        self.is_in_order = self.order == list(range(len(shape)))
         self.shape = shape
-        self.count = math.prod([shape[i] for i in self.lead])
-        self.classes = math.prod([shape[i] for i in self.axes])
+        self.lead_shape = tuple([shape[i] for i in lead])
+        self.count = math.prod(self.lead_shape)
+        self.classes = math.prod([shape[i] for i in axes])
 
     def of(self, array: Array) -> Array:
         """Return the rows (n, C), float16 as float32."""
-        rows = array.transpose(*self.lead, *self.axes).reshape(self.count, self.classes)
+        arranged = array if self.is_in_order else array.transpose(self.order)
+        rows = arranged.reshape(self.count, self.classes)
         rows = rows.astype(np.float32) if rows.dtype == np.float16 else rows
         # Class by class, where NumPy then reduces over whole vectors of rows.
         return np.asfortranarray(rows) if self.classes <= CLASS_MAJOR_UP_TO else rows
 
     def restored(self, rows: Array, dtype: Any) -> Any:
         """Return rows as an array of the original shape."""
-        arranged = rows.reshape([self.shape[i] for i in (*self.lead, *self.axes)])
-        back: Any = arranged.transpose(np.argsort([*self.lead, *self.axes]))
+        back: Any = rows.reshape([self.shape[i] for i in self.order])
+        if not self.is_in_order:
+            back = back.transpose(np.argsort(self.order))
         return back.astype(dtype, copy=False)[()]
 
     def reduced(self, values: Array, dtype: Any) -> Any:
         """Return one value per row in the shape without the axes."""
-        result: Any = values.reshape([self.shape[i] for i in self.lead]).astype(dtype, copy=False)
+        result: Any = values.reshape(self.lead_shape).astype(dtype, copy=False)
         return result[()]
 
 
-def _sums(a: Array, axis: Axis) -> tuple[Any, Array]:
-    """Return the logarithm of the sums, and the exponentials that were added, as rows."""
+class _Sums(NamedTuple):
+    """Sums of exponentials relative to the largest."""
+
+    logarithm: Any
+    view: _Rows
+    exp: Array  # what was added, as rows
+    total: Array
+
+
+def _sums(a: Array, axis: Axis) -> _Sums:
+    """Return the logarithm of the sums, and what they are made of."""
     view = _Rows(a.shape, axis)
     rows = view.of(a)
     if not rows.size:
-        return view.reduced(np.full(view.count, -np.inf), a.dtype), rows
+        nothing = np.full(view.count, -np.inf)
+        return _Sums(view.reduced(nothing, a.dtype), view, rows, nothing)
     with np.errstate(invalid="ignore"):
         exp, maximum, finite = shifted_exp(rows)
     at = flat_index(exp, rows.argmax(-1))
     flat_exp = flat(exp)
     top = flat_exp.take(at)
     flat_exp[at] = 0
-    result = np.log1p(exp.sum(-1)) + maximum
+    rest = np.add.reduce(exp, -1)
+    result = np.log1p(rest) + maximum
     flat_exp[at] = top
     if not finite:
         result = np.where(np.isfinite(maximum), result, maximum)
-    return view.reduced(result, a.dtype), exp
+    return _Sums(view.reduced(result, a.dtype), view, exp, rest + top)
 
 
 class _LogSumExp(Primitive):
@@ -189,10 +205,10 @@ class _LogSumExp(Primitive):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Return the logarithm; traced, with the exponentials beside it."""
         a, axis = args
-        value, exp = _sums(plain(a), axis)
+        sums = _sums(plain(a), axis)
         if not isinstance(a, Node):
-            return value
-        return self.result(value, self, [(0, a)], (plain(a), axis), {"exp": exp})
+            return sums.logarithm
+        return self.result(sums.logarithm, self, [(0, a)], (a.value, axis), {"sums": sums})
 
     def pull(
         self, node: Node, cotangent: Any, parents: Parents, recorded: bool
@@ -203,9 +219,9 @@ class _LogSumExp(Primitive):
         if recorded or not a.size:
             ct = spread(kept(cotangent, a.shape, axis), a.shape)
             return [(parent, times(ct, softmax(a, axis)))]
-        view, exp = _Rows(a.shape, axis), node.options["exp"]
-        scale = np.reshape(cotangent, -1) / exp.sum(-1)
-        return [(parent, view.restored(exp * scale[:, None], a.dtype))]
+        sums: _Sums = node.options["sums"]
+        scale = cotangent.reshape(-1) / sums.total
+        return [(parent, sums.view.restored(sums.exp * scale[:, None], a.dtype))]
 
 
 def _plain_softmax(x: Array, axis: Axis) -> Any:
@@ -290,7 +306,7 @@ def _weighted_by_b(ct: Any, ans: Any, a: Any, b: Any, size: Any, sign: Any, axis
 _softmax = Function(
     _plain_softmax, lambda ct, ans, x, axis: _softmax_product(ans, ct, axis), None, name="softmax"
 )
-_logsumexp = _LogSumExp(lambda a, axis: _sums(a, axis)[0], "logsumexp")
+_logsumexp = _LogSumExp(lambda a, axis: _sums(a, axis).logarithm, "logsumexp")
 _log_softmax = Function(
     _plain_log_softmax,
     lambda ct, ans, x, axis: _log_residual(x, ct, axis),

@@ -13,11 +13,13 @@ from npl.autodiff import blockwise, refusals
 from npl.autodiff.tape import Bundle, Node, Primitive, Rule, plain
 from npl.engine.arguments import Array
 
+_ndarray = np.ndarray
 Parents: TypeAlias = Sequence[tuple[int, Node]]
 
 # What a traced array does when it meets a function: by NumPy or SciPy function, a callable that
-# takes the same arguments. Filled by `npl.autodiff.rules` and by `defvjp`.
-RULES: dict[Any, Callable[..., Any]] = {}
+# takes the same arguments. Filled by `npl.autodiff.rules` and by `defvjp`. Those of the arithmetic
+# operators are primitives.
+RULES: dict[Any, Any] = {}
 # The same for the methods of ufuncs: (np.add, "reduce") is a sum.
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 
@@ -62,7 +64,9 @@ class Function(Primitive):
                         f"({self._argument(place)}). npl.stop_gradient(x) holds it constant."
                     )
                 gradient = rule(cotangent, answer, *arguments, **node.options)
-            pulled.append((parent, like(gradient, parent)))
+            if gradient.dtype is not parent.dtype:  # type: ignore[attr-defined]
+                gradient = like(gradient, parent)
+            pulled.append((parent, gradient))
         return pulled
 
     def parameters(self) -> list[str]:
@@ -98,23 +102,43 @@ class Elementwise(Primitive):
         """Apply the function, and note it: as any primitive does, with less ado for the usual call."""
         if options or len(args) > 2:
             return super().__call__(*args, **options)
-        values: Sequence[Any]
+        if len(args) == 2:
+            return self.of_two(*args)
+        (argument,) = args
+        if not isinstance(argument, Node):
+            return self.apply(args, options)
+        x = argument.value
+        value = self.function(x) if x.size < blockwise.LARGE else self.apply((x,), options)
+        if type(value) is _ndarray or isinstance(value, np.generic):
+            return self.result(value, self, ((0, argument),), (x,))
+        return super().__call__(argument)  # which takes other types, or says what is wrong
+
+    def of_two(self, first: Any, second: Any) -> Any:
+        """Apply the function to two arguments, and note it."""
+        x, y = first, second
         parents: Parents
-        first, second = args[0], args[-1]
-        if not isinstance(first, Node):
-            if not isinstance(second, Node):
-                return self.apply(args, options)
-            values, parents = (first, second.value), ((1, second),)
-        elif len(args) == 1:
-            values, parents = (first.value,), ((0, first),)
+        if isinstance(first, Node):
+            x = first.value
+            if isinstance(second, Node):
+                y = second.value
+                parents = ((0, first), (1, second))
+            else:
+                parents = ((0, first),)
         elif isinstance(second, Node):
-            values, parents = (first.value, second.value), ((0, first), (1, second))
+            y = second.value
+            parents = ((1, second),)
         else:
-            values, parents = (first.value, second), ((0, first),)
-        value = self.apply(values, options)
-        if type(value) is np.ndarray or isinstance(value, np.generic):
+            return self.apply((first, second), {})
+        values = (x, y)
+        if (type(x) is _ndarray and x.size >= blockwise.LARGE) or (
+            type(y) is _ndarray and y.size >= blockwise.LARGE
+        ):
+            value = self.apply(values, {})
+        else:
+            value = self.function(x, y)
+        if type(value) is _ndarray or isinstance(value, np.generic):
             return self.result(value, self, parents, values)
-        return super().__call__(*args)  # which takes other types, or says what is wrong
+        return super().__call__(first, second)
 
     def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return the value, in blocks for large arguments of a ufunc."""
@@ -134,26 +158,31 @@ class Elementwise(Primitive):
         pulled = []
         for place, parent in parents:
             derivative = self.derivatives[place]
-            if type(derivative) is float:
-                gradient = _scaled(cotangent, derivative)
+            if isinstance(derivative, float):
+                gradient = cotangent if derivative == 1.0 else _scaled(cotangent, derivative)
             elif derivative is None:
                 raise TypeError(
                     f"{self.name}: no derivative with respect to argument {place}. "
                     "npl.stop_gradient(x) holds it constant."
                 )
             else:
-                assert callable(derivative)
                 gradient = None
                 if is_large:
                     gradient = blockwise.scaled(cotangent, derivative, answer, arguments)
                 if gradient is None:
                     factor = derivative(answer, *arguments)
-                    gradient = (
-                        times(cotangent, factor) if recorded else zero_wins(cotangent, factor)
-                    )
-            if len(arguments) > 1:
-                gradient = summed_to(gradient, parent.shape)  # type: ignore[attr-defined]
-            pulled.append((parent, like(gradient, parent)))
+                    if recorded:
+                        gradient = times(cotangent, factor)
+                    elif type(factor) is float and 0 < abs(factor) < math.inf:
+                        gradient = cotangent * factor
+                    else:
+                        gradient = zero_wins(cotangent, factor)
+            value = parent.value
+            if len(arguments) > 1 and gradient.shape != value.shape:
+                gradient = summed_to(gradient, value.shape)
+            if gradient.dtype is not value.dtype:
+                gradient = like(gradient, parent)
+            pulled.append((parent, gradient))
         return pulled
 
     def parameters(self) -> list[str]:
@@ -233,8 +262,10 @@ def zero_wins(ct: Any, factor: Any) -> Any:
     derivative there is: that of a square root at 0 times the zero that it is multiplied by.
     """
     product = ct * factor
-    if type(product) is np.ndarray and product.size < blockwise.FEW:  # is_finite, without a call
-        is_finite = math.isfinite(np.vdot(product, product))
+    if type(product) is _ndarray and product.size < blockwise.FEW:  # is_finite, without a call
+        is_finite = math.isfinite(
+            product.dot(product) if product.ndim == 1 else np.vdot(product, product)
+        )
     else:
         is_finite = blockwise.is_finite(product)
     if not is_finite:
@@ -265,16 +296,23 @@ def _summed_to(x: Any, shape: tuple[int, ...]) -> Any:
 times = Elementwise(
     zero_wins, lambda ans, ct, factor: factor, lambda ans, ct, factor: ct, name="times"
 )
-spread = Function(_spread, lambda ct, ans, x, shape: summed_to(ct, np.shape(x)), name="spread")
+_spread_to = Function(_spread, lambda ct, ans, x, shape: summed_to(ct, np.shape(x)), name="spread")
 _sum_to = Function(_summed_to, lambda ct, ans, x, shape: spread(ct, np.shape(x)), name="sum")
 cast: Function = Function(
     lambda x, dtype: x.astype(dtype), lambda ct, ans, x, dtype: cast(ct, x.dtype), name="astype"
 )
 
 
+def spread(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return `x` broadcast to a shape, read-only."""
+    return _spread_to(x, shape) if isinstance(x, Node) else _spread(x, shape)
+
+
 def summed_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Return the sum of `x` over what was broadcast from `shape`; `x` itself if nothing was."""
-    return x if x.shape == shape else _sum_to(x, shape)
+    if x.shape == shape:
+        return x
+    return _sum_to(x, shape) if isinstance(x, Node) else _summed_to(x, shape)
 
 
 def like(gradient: Any, parent: Node) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ def as_results(
     None shares memory with a leaf, with another one, or with what is `not_shared`.
     """
     results: list[Any] = []
-    taken = SharedMemory(
-        [leaf.value for leaf in leaves] + [np.asarray(array) for array in not_shared]
-    )
+    taken = SharedMemory([])
+    for array in [*[leaf.value for leaf in leaves], *not_shared]:
+        if isinstance(array, np.ndarray):  # a scalar is nobody's memory
+            taken.add(array)
     for leaf, gradient in zip(leaves, gradients, strict=True):
         if gradient is None:
             gradient = None if leaf.held else np.zeros_like(leaf.value)
@@ -39,22 +40,38 @@ def as_results(
 
 
 class SharedMemory:
-    """Where arrays lie in memory: few are compared one by one, many by their addresses in order."""
+    """Where arrays lie in memory.
 
-    def __init__(self, arrays: Sequence[Array]) -> None:
-        self._arrays = list(arrays)
+    Those that own theirs are told apart by identity: only a view shares what is another's. Views are
+    compared one by one where there are few arrays, and by their addresses in order where there are many.
+    """
+
+    def __init__(self, arrays: Iterable[Array]) -> None:
+        self._arrays: list[Array] = []
+        self._owners: set[int] = set()
+        self._views: list[Array] = []
         self._placed = 0
         self._starts: list[int] = []  # of stretches that do not meet
         self._ends: list[int] = []
+        for array in arrays:
+            self.add(array)
 
     def add(self, array: Array) -> None:
         """Note where an array lies."""
         self._arrays.append(array)
+        if array.base is None:
+            self._owners.add(id(array))
+        else:
+            self._views.append(array)
 
     def holds_some_of(self, array: Array) -> bool:
         """Whether some of an array lies, or may lie, where another does."""
-        if len(self._arrays) <= _FEW:
-            return any(np.may_share_memory(array, other) for other in self._arrays)
+        owns = array.base is None
+        if owns and id(array) in self._owners:
+            return array.size > 0
+        others = self._views if owns else self._arrays
+        if len(others) <= _FEW:
+            return any(np.may_share_memory(array, other) for other in others)
         for other in self._arrays[self._placed :]:
             self._place(*_bounds(other))
         self._placed = len(self._arrays)

@@ -91,15 +91,16 @@ class Primitive(ABC):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Apply the function, and note it if an argument is traced."""
-        parents = [(place, arg) for place, arg in enumerate(args) if isinstance(arg, Node)]
         if options and any(isinstance(option, Node) for option in options.values()):
             return self(*self._by_place(args, options))
-        if not parents:
-            return self.apply(args, options)
-        plain = list(args)
-        for place, arg in parents:
-            plain[place] = arg.value
+        plain, parents = list(args), []
+        for place, arg in enumerate(args):
+            if isinstance(arg, Node):
+                parents.append((place, arg))
+                plain[place] = arg.value
         value = self.apply(plain, options)
+        if not parents:
+            return value
         if type(value) is not np.ndarray and not isinstance(value, np.generic):
             if not isinstance(value, np.ndarray) or isinstance(
                 value, np.ma.MaskedArray | np.matrix
@@ -109,6 +110,10 @@ class Primitive(ABC):
             plain = [a.view(np.ndarray) if isinstance(a, np.ndarray) else a for a in plain]
             value = value.view(np.ndarray)
         return self.result(value, self, parents, plain, options)
+
+    def of_two(self, first: Any, second: Any) -> Any:
+        """Apply the function to two arguments: what an operator calls."""
+        return self(first, second)
 
     def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return the value for plain arguments."""
@@ -205,60 +210,63 @@ def pull_back(
     cotangents: dict[int, Any] = {}
     own: set[int] = set()  # cotangents that are sums, which nobody else has
     heap: list[tuple[int, Node]] = []
-
-    def add(node: Node, cotangent: Any) -> None:
-        order = node.order
-        if order not in cotangents:
-            heapq.heappush(heap, (-order, node))
-            cotangents[order] = cotangent
-            return
-        held = cotangents[order]
-        if isinstance(held, list):
-            cotangents[order] = [
-                b if a is None else a if b is None else a + b
-                for a, b in zip(held, cotangent, strict=True)
-            ]
-        elif order in own and type(held) is np.ndarray and held.dtype == cotangent.dtype:
-            np.add(held, cotangent, out=held)
-        else:
-            cotangents[order] = held + cotangent
-            if not recorded:
-                own.add(order)
-
-    for node, cotangent in seeds:
-        if only is None or node.order in only:
-            add(node, cotangent)
+    node: Any = None
+    cotangent: Any = None
+    arrived: Any = [seed for seed in seeds if only is None or seed[0].order in only]
     with np.errstate(all="ignore"):  # what a derivative runs into is its value's concern
-        while heap:
+        while True:
+            for parent, gradient in arrived:
+                order = parent.order
+                if order not in cotangents:
+                    heapq.heappush(heap, (-order, parent))
+                    cotangents[order] = gradient
+                else:
+                    cotangents[order] = _sum(cotangents[order], gradient, order in own)
+                    if not recorded:
+                        own.add(order)
+            if node is not None and not recorded:
+                arrived = parents = parent = gradient = None
+                if not keep:
+                    node.parents = node.arguments = ()  # let go of what only the way back needs
+                if type(cotangent) is np.ndarray and cotangent.nbytes >= buffers.WORTHWHILE_BYTES:
+                    held_cotangent, cotangent = [cotangent], None
+                    held_node, node = [node], None
+                    _let_go(held_node, held_cotangent, keep)
+            if not heap:
+                return result
             node = heapq.heappop(heap)[1]
-            cotangent = cotangents.pop(node.order)
-            place = wanted.get(node.order)
-            if place is not None:
-                result[place] = cotangent
-                continue
-            if node.primitive is None:
-                continue
-            parents = node.parents
-            if only is not None:
-                parents = [(place, parent) for place, parent in parents if parent.order in only]
-            for parent, gradient in node.primitive.pull(node, cotangent, parents, recorded):
-                add(parent, gradient)
-            if recorded:
-                continue
-            if not keep:
-                node.parents = node.arguments = ()  # let go of what only the way back needs
-            if type(cotangent) is np.ndarray and cotangent.nbytes >= buffers.WORTHWHILE_BYTES:
-                # What nobody holds any more, the next step may write to.
-                held = [cotangent]
-                parent = parents = gradient = cotangent = None  # type: ignore[assignment]
-                buffers.give(held)
-                if not keep and type(node) is Primitive.result:
-                    nodes = [node]
-                    node = None  # type: ignore[assignment]
-                    if buffers.is_alone(nodes):
-                        held, nodes[0].value = [nodes[0].value], None
-                        buffers.give(held)
-    return result
+            order = node.order
+            cotangent = cotangents.pop(order)
+            if order in wanted:
+                result[wanted[order]] = cotangent
+                arrived, node = (), None
+            elif node.primitive is None:
+                arrived, node = (), None
+            else:
+                parents = node.parents
+                if only is not None:
+                    parents = [(place, parent) for place, parent in parents if parent.order in only]
+                arrived = node.primitive.pull(node, cotangent, parents, recorded)
+
+
+def _sum(held: Any, cotangent: Any, is_own: bool) -> Any:
+    """Return the sum of two cotangents of a node, in the memory of the first where that is free."""
+    if isinstance(held, list):  # of a bundle
+        return [
+            b if a is None else a if b is None else a + b
+            for a, b in zip(held, cotangent, strict=True)
+        ]
+    if is_own and type(held) is np.ndarray and held.dtype == cotangent.dtype:
+        return np.add(held, cotangent, out=held)
+    return held + cotangent
+
+
+def _let_go(held_node: list[Any], held_cotangent: list[Any], keep: bool) -> None:
+    """Let the next step write to a large cotangent, and to its node's value, that nobody else holds."""
+    buffers.give(held_cotangent)
+    if not keep and type(held_node[0]) is Primitive.result and buffers.is_alone(held_node):
+        held_value, held_node[0].value = [held_node[0].value], None
+        buffers.give(held_value)
 
 
 def reachable(nodes: Iterable[Node]) -> list[Node]:

@@ -53,7 +53,13 @@ class Trace:
         self._starts: dict[int, int] = {}  # of an argument's leaves among all
         call = list(args)
         for number in dict.fromkeys(numbers):
-            leaves = list(nests.leaves(args[number]))
+            argument = args[number]
+            if vectors is None and not nests.is_nest(argument):  # the usual case, with less ado
+                leaf = self._argument(number, "", argument, may_hold)
+                self.arguments[number] = [leaf]
+                call[number] = argument if leaf is None else leaf
+                continue
+            leaves = list(nests.leaves(argument))
             # Where no vector belongs to a leaf, nobody asks for its derivative.
             own_vectors: Sequence[Any] = [0] * len(leaves) if vectors is None else vectors[number]
             made = [
@@ -64,7 +70,7 @@ class Trace:
             values = [
                 leaf if own is None else own for own, (_, leaf) in zip(made, leaves, strict=True)
             ]
-            call[number] = nests.refill(args[number], values)
+            call[number] = nests.refill(argument, values)
         _depth.tracing += 1
         try:
             self.result = f(*call, **kwargs)
@@ -211,6 +217,9 @@ class Trace:
             for own_number, own in self.arguments.items():
                 self._starts[own_number] = start
                 start += sum([leaf is not None for leaf in own])
+        if not nests.is_nest(self.args[number]):
+            (leaf,) = self.arguments[number]
+            return None if leaf is None else gradients[self._starts[number]]
         mine = iter(gradients[self._starts[number] :])
         contents = [None if leaf is None else next(mine) for leaf in self.arguments[number]]
         return nests.refill(self.args[number], contents)

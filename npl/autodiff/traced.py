@@ -34,10 +34,10 @@ class Traced(Methods, Node):
 
     # ------------------------------------------------------------------ what NumPy calls
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any
-    ) -> Any:
-        if out is not None:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if not options and method == "__call__" and ufunc in RULES:
+            return RULES[ufunc](*inputs)
+        if options.pop("out", None) is not None:
             raise refusals.written_in_place(refusals.ufunc_name(ufunc))
         if options.get("where", True) is not True and method == "__call__":
             raise refusals.partly_written(ufunc)
@@ -154,37 +154,37 @@ class Traced(Methods, Node):
 
     def __add__(self, other: Any) -> Any:
         try:
-            return RULES[np.add](self, other)
+            return RULES[np.add].of_two(self, other)
         except TypeError:
             if _has_own_operators(other):
                 return NotImplemented
             raise
 
     def __radd__(self, other: Any) -> Any:
-        return RULES[np.add](other, self)
+        return RULES[np.add].of_two(other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return RULES[np.subtract](self, other)
+        return RULES[np.subtract].of_two(self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return RULES[np.subtract](other, self)
+        return RULES[np.subtract].of_two(other, self)
 
     def __mul__(self, other: Any) -> Any:
         try:
-            return RULES[np.multiply](self, other)
+            return RULES[np.multiply].of_two(self, other)
         except TypeError:
             if _has_own_operators(other):
                 return NotImplemented
             raise
 
     def __rmul__(self, other: Any) -> Any:
-        return RULES[np.multiply](other, self)
+        return RULES[np.multiply].of_two(other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return RULES[np.divide](self, other)
+        return RULES[np.divide].of_two(self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return RULES[np.divide](other, self)
+        return RULES[np.divide].of_two(other, self)
 
     def __floordiv__(self, other: Any) -> Any:
         return RULES[np.floor_divide](self, other)

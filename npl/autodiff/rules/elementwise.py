@@ -1,7 +1,7 @@
 """Partial derivatives of NumPy's ufuncs.
 
 Each factor is written so that neither it nor its own derivative cancels or overflows where the exact
-one does not: 1 - x² as (1 - x)(1 + x), the derivative of tanh from an exponential. At a kink it is that of
+one does not: 1 - x² as (1 - x)(1 + x), the derivative of tanh as 1 / cosh². At a kink it is that of
 the subgradient of least norm.
 """
 
@@ -44,28 +44,23 @@ def _sigmoid(x: Any) -> Any:
     return sigmoids(logistic(np.atleast_1d(x)))[0].reshape(x.shape)[()]
 
 
-def _decay_over_square(x: Any, rate: float, factor: float) -> Any:
-    """Return factor · z / (1 + z)² with z = exp(-rate |x|), which neither overflows nor cancels."""
+def _square_of_sech(x: Any, scale: float) -> Any:
+    """Return (scale / cosh(scale x))², which neither cancels nor underflows before its time."""
     x = _float(x)
     if not x.ndim:
-        return _decay_over_square(x.reshape(1), rate, factor)[0]
-    x = np.ascontiguousarray(x)
-    z = np.abs(x, out=scratch_like(x))
-    np.multiply(z, -rate, out=z)
-    np.exp(z, out=z)
-    denominator = np.add(z, 1, out=scratch_like(x))
-    denominator *= denominator
-    z /= denominator
-    return z if factor == 1 else np.multiply(z, factor, out=z)
+        return np.square(scale / np.cosh(scale * x))
+    result = scratch_like(x) if x.flags.c_contiguous else np.empty(x.shape, x.dtype)
+    np.cosh(x if scale == 1 else np.multiply(x, scale, out=result), out=result)
+    np.divide(scale, result, out=result)
+    return np.square(result, out=result)
 
 
 def _bell(x: Any) -> Any:
-    """Return the logistic density z / (1 + z)², z = exp(-|x|): the derivative of the sigmoid."""
-    return _decay_over_square(x, 1.0, 1.0)
+    """Return the logistic density, the derivative of the sigmoid: 1 / (4 cosh(x / 2)²)."""
+    return _square_of_sech(x, 0.5)
 
 
-# The logistic function, for all rules that need it. Its density has a derivative of its own, since
-# that of z / (1 + z)² as written would have a kink at 0.
+# The logistic function, for all rules that need it. Its density has a derivative of its own.
 sigmoid = Elementwise(_sigmoid, lambda ans, x: bell(x), name="expit")
 bell: Elementwise = Elementwise(
     _bell, lambda ans, x: -ans * np.tanh(0.5 * x), name="logistic density"
@@ -156,8 +151,8 @@ elementwise(np.logaddexp2, _share2, lambda ans, x, y: _share2(ans, y, x))
 
 
 def _sech_square(x: Any) -> Any:
-    """Return 1 / cosh(x)² as 4 z / (1 + z)², z = exp(-2 |x|), which does not overflow."""
-    return _decay_over_square(x, 2.0, 4.0)
+    """Return 1 / cosh(x)², where 1 - tanh(x)² would cancel."""
+    return _square_of_sech(x, 1.0)
 
 
 sech_square = Elementwise(_sech_square, lambda ans, x: -2 * ans * np.tanh(x), name="sech squared")

@@ -20,6 +20,7 @@ from npl.autodiff.primitives import (
 )
 from npl.autodiff.rules.selection import rearranged, scatter
 from npl.autodiff.tape import plain
+from npl.autodiff.traced import Traced
 
 RULES["astype"] = cast
 newer("astype", lambda x, dtype, /, *, copy=True, device=None: x.astype(dtype))
@@ -80,7 +81,7 @@ function(
 
 def swapped(x: Any) -> Any:
     """Return matrices transposed."""
-    return np.swapaxes(x, -1, -2)
+    return x.mT if isinstance(x, np.ndarray | Traced) else np.swapaxes(x, -1, -2)
 
 
 RULES[np.matrix_transpose] = swapped

@@ -223,7 +223,7 @@ elementwise(special.i1e, lambda ans, x: _moment(2)(np.abs(x)) - _moment(1)(np.ab
 for _name, _of in (("expm1", np.expm1), ("log1p", np.log1p), ("exp2", np.exp2), ("cbrt", np.cbrt)):
     RULES[getattr(special, _name)] = Elementwise(
         getattr(special, _name),
-        *RULES[_of].derivatives,  # type: ignore[attr-defined]
+        *RULES[_of].derivatives,
     )
 elementwise(special.exp10, lambda ans, x: ans * math.log(10))
 

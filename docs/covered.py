@@ -9,8 +9,7 @@ import numpy as np
 import scipy.special
 
 import npl.autodiff.rules.special  # noqa: F401 (fills the registry)
-from npl.autodiff.primitives import METHODS, RULES, Constant, pick, spread, times
-from npl.autodiff.tape import Primitive
+from npl.autodiff.registry import METHODS, RULES, Constant
 
 # How functions are grouped: by the module of `npl.autodiff.rules` that has their rule. One that is not
 # here is a group of its own name, at the end.
@@ -26,8 +25,6 @@ GROUPS = {
     "constant": "Constant",
 }
 _HOME = dict.fromkeys(["einsum", "norms", "products"], "linear_algebra")  # who share a group
-_SHARED = (pick, spread, times)  # what all rules are written with
-_OWN, _COMPOSED = "rule of its own", "written with others"
 
 
 def _public_names() -> dict[int, list[str]]:
@@ -64,47 +61,18 @@ def _group(function: Any, name: str, rule: Any) -> str:
     return "elementwise" if isinstance(function, np.ufunc) else "shapes"
 
 
-def _is_own(rule: Any) -> bool:
-    """Whether a rule is a primitive, or a function that sets its arguments in order for one beside it."""
-    if isinstance(rule, Primitive):
-        return True
-    return any(
-        isinstance(value, Primitive) and value not in _SHARED for value in _used(rule, rule, set())
-    )
-
-
-def _used(rule: Any, owner: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield what a function and the private helpers of its module refer to."""
-    code = getattr(rule, "__code__", None)
-    if code is None or id(code) in seen:
-        return
-    seen.add(id(code))
-    inner = [one.co_names for one in code.co_consts if hasattr(one, "co_names")]
-    for name in [*code.co_names, *(n for names in inner for n in names)]:
-        value = rule.__globals__.get(name)
-        yield value
-        if name.startswith("_") and getattr(value, "__module__", None) == owner.__module__:
-            yield from _used(value, owner, seen)
-    for cell in rule.__closure__ or ():
-        yield cell.cell_contents
-
-
-def rows() -> dict[str, dict[str, list[str]]]:
-    """Return the functions by group, and by how they are known."""
+def rows() -> dict[str, list[str]]:
+    """Return the functions by group."""
     names = _public_names()
-    found: dict[str, dict[str, list[str]]] = {group: {} for group in GROUPS}
+    found: dict[str, list[str]] = {group: [] for group in GROUPS}
     for function, rule in RULES.items():
         if isinstance(function, str):  # an operation of arrays that is no function of NumPy
             continue
         own = names.get(id(function), [f"np.{function.__name__}"])
-        how = _OWN if _is_own(rule) else _COMPOSED
-        group = _group(function, own[0], rule)
-        found.setdefault(group, {}).setdefault(how, []).extend(own)
-    for (ufunc, method), rule in METHODS.items():
-        name = f"np.{ufunc.__name__}.{method}"
+        found.setdefault(_group(function, own[0], rule), []).extend(own)
+    for ufunc, method in METHODS:
         group = "reductions" if method != "outer" else "elementwise"
-        how = _OWN if _is_own(rule) else _COMPOSED
-        found[group].setdefault(how, []).append(name)
+        found[group].append(f"np.{ufunc.__name__}.{method}")
     return found
 
 
@@ -140,19 +108,12 @@ def page() -> str:
         " `x.astype(...)`) work as the functions do, and so do [NPL's losses](losses/index.md) and"
         " `npl.special`. A function that is not here raises; [a line adds it](rules.md).",
         "",
-        f"A **{_OWN}** is a formula for the derivative. What is **{_COMPOSED}** is a few lines of other"
-        " functions of this page, and has theirs. A **constant** function has a derivative of 0 wherever"
-        " it has one: it gives a plain array.",
+        "A **constant** function has a derivative of 0 wherever it has one: it gives a plain array.",
         "",
     ]
     for group, own in rows().items():
-        text += [f"## {GROUPS.get(group) or group.replace('_', ' ').capitalize()}", ""]
-        if group == "constant":
-            text += [_listed(names) for names in own.values()]
-        else:
-            text += ["| Derivative | Functions |", "|---|---|"]
-            text += [f"| {how} | {_listed(own[how])} |" for how in (_OWN, _COMPOSED) if how in own]
-        text.append("")
+        title = GROUPS.get(group) or group.replace("_", " ").capitalize()
+        text += [f"## {title}", "", _listed(own), ""]
     ufuncs, linalg = missing()
     text += [
         "## Not covered",

@@ -17,14 +17,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npl.autodiff.primitives import METHODS, Function, Parents, spread, summed_to, times
+from npl.autodiff.primitives import Function, Parents, spread, summed_to, times
+from npl.autodiff.registry import METHODS
 from npl.autodiff.rules.reductions import kept
 from npl.autodiff.tape import Node, Primitive, plain
+from npl.engine import threads
 from npl.engine.arguments import Array
+from npl.engine.scratch import scratch_like
+from npl.engine.threads import Block
 from npl.numerics import (
     centered,
-    flat,
-    flat_index,
     shifted_exp,
     softmax_jvp,
     split_softmax,
@@ -32,6 +34,7 @@ from npl.numerics import (
 )
 from npl.numerics.rows import CLASS_MAJOR_UP_TO
 
+_FEW = 1 << 12  # elements: below, blocks are not worth their ado
 Axis = int | tuple[int, ...] | None
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
@@ -148,10 +151,14 @@ class _Rows:
         self.count = math.prod(self.lead_shape)
         self.classes = math.prod([shape[i] for i in axes])
 
+    def rows(self, array: Array) -> Array:
+        """Return the rows (n, C), where possible as a view."""
+        arranged = array if self.is_in_order else array.transpose(self.order)
+        return arranged.reshape(self.count, self.classes)
+
     def of(self, array: Array) -> Array:
         """Return the rows (n, C), float16 as float32."""
-        arranged = array if self.is_in_order else array.transpose(self.order)
-        rows = arranged.reshape(self.count, self.classes)
+        rows = self.rows(array)
         rows = rows.astype(np.float32) if rows.dtype == np.float16 else rows
         # Class by class, where NumPy then reduces over whole vectors of rows.
         return np.asfortranarray(rows) if self.classes <= CLASS_MAJOR_UP_TO else rows
@@ -170,33 +177,40 @@ class _Rows:
 
 
 class _Sums(NamedTuple):
-    """Sums of exponentials relative to the largest."""
+    """Sums of exponentials of rows, relative to the largest."""
 
-    logarithm: Any
-    view: _Rows
-    exp: Array  # what was added, as rows
+    logarithm: Array
     total: Array
+    exp: Array  # what was added
 
 
-def _sums(a: Array, axis: Axis) -> _Sums:
-    """Return the logarithm of the sums, and what they are made of."""
-    view = _Rows(a.shape, axis)
-    rows = view.of(a)
-    if not rows.size:
-        nothing = np.full(view.count, -np.inf)
-        return _Sums(view.reduced(nothing, a.dtype), view, rows, nothing)
-    with np.errstate(invalid="ignore"):
-        exp, maximum, finite = shifted_exp(rows)
-    at = flat_index(exp, rows.argmax(-1))
-    flat_exp = flat(exp)
-    top = flat_exp.take(at)
-    flat_exp[at] = 0
-    rest = np.add.reduce(exp, -1)
-    result = np.log1p(rest) + maximum
-    flat_exp[at] = top
+def _sums_of_rows(rows: Array) -> _Sums:
+    """Return the logarithm of the sums, and what they are made of, for a block of rows."""
+    dtype = np.float32 if rows.dtype == np.float16 else rows.dtype
+    # Class by class, where NumPy then reduces over whole vectors of rows.
+    order: Any = "F" if rows.shape[1] <= CLASS_MAJOR_UP_TO else "C"
+    exp = np.array(rows, dtype, order=order)
+    _, maximum, finite = shifted_exp(exp, exp)
+    # The largest are 1, and left out: beside one, what is small would lose its digits.
+    ones = np.floor(exp, out=scratch_like(exp))
+    others = np.add.reduce(ones, -1)
+    others -= 1
+    others += np.add.reduce(np.subtract(exp, ones, out=ones), -1)
+    logarithm = np.log1p(others)
+    logarithm += maximum
     if not finite:
-        result = np.where(np.isfinite(maximum), result, maximum)
-    return _Sums(view.reduced(result, a.dtype), view, exp, rest + top)
+        logarithm = np.where(np.isfinite(maximum), logarithm, maximum)
+    others += 1
+    return _Sums(logarithm, others, exp)
+
+
+def _sums(rows: Array) -> tuple[list[Block], list[_Sums]]:
+    """Return blocks of rows, and the sums of each."""
+    if rows.size < _FEW:
+        with np.errstate(all="ignore"):
+            return [(slice(None),)], [_sums_of_rows(rows)]
+    blocks = threads.blocks(rows.shape[:1], rows.shape[1] * max(4, rows.dtype.itemsize))
+    return blocks, threads.run(blocks, lambda block: _sums_of_rows(rows[block]))
 
 
 class _LogSumExp(Primitive):
@@ -204,24 +218,41 @@ class _LogSumExp(Primitive):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Return the logarithm; traced, with the exponentials beside it."""
-        a, axis = args
-        sums = _sums(plain(a), axis)
-        if not isinstance(a, Node):
-            return sums.logarithm
-        return self.result(sums.logarithm, self, [(0, a)], (a.value, axis), {"sums": sums})
+        argument, axis = args
+        a = plain(argument)
+        view = _Rows(a.shape, axis)
+        if a.size:
+            blocks, sums = _sums(view.rows(a))
+            logarithms = [own.logarithm for own in sums]
+            logarithm = logarithms[0] if len(sums) == 1 else np.concatenate(logarithms)
+        else:
+            blocks, sums, logarithm = [], [], np.full(view.count, -np.inf, a.dtype)
+        value = view.reduced(logarithm, a.dtype)
+        if not isinstance(argument, Node):
+            return value
+        return self.result(value, self, [(0, argument)], (a, axis, view, blocks, sums))
 
     def pull(
         self, node: Node, cotangent: Any, parents: Parents, recorded: bool
     ) -> Iterable[tuple[Node, Any]]:
         """Return the softmax times the cotangent."""
         ((_, parent),) = parents
-        a, axis = node.traced_arguments() if recorded else node.arguments
+        a, axis, view, blocks, sums = node.traced_arguments() if recorded else node.arguments
         if recorded or not a.size:
             ct = spread(kept(cotangent, a.shape, axis), a.shape)
             return [(parent, times(ct, softmax(a, axis)))]
-        sums: _Sums = node.options["sums"]
-        scale = cotangent.reshape(-1) / sums.total
-        return [(parent, sums.view.restored(sums.exp * scale[:, None], a.dtype))]
+        rows = cotangent.reshape(-1, 1)
+        if len(sums) == 1:
+            gradient = sums[0].exp * (rows / sums[0].total[:, None])
+        else:
+            exp = sums[0].exp
+            gradient = np.empty(
+                (view.count, view.classes), exp.dtype, "F" if exp.flags.f_contiguous else "C"
+            )
+            for block, own in zip(blocks, sums, strict=True):
+                scale = rows[block] / own.total[:, None]
+                np.multiply(own.exp, scale, out=gradient[block])
+        return [(parent, view.restored(gradient, a.dtype))]
 
 
 def _plain_softmax(x: Array, axis: Axis) -> Any:
@@ -306,7 +337,7 @@ def _weighted_by_b(ct: Any, ans: Any, a: Any, b: Any, size: Any, sign: Any, axis
 _softmax = Function(
     _plain_softmax, lambda ct, ans, x, axis: _softmax_product(ans, ct, axis), None, name="softmax"
 )
-_logsumexp = _LogSumExp(lambda a, axis: _sums(a, axis).logarithm, "logsumexp")
+_logsumexp = _LogSumExp(logsumexp)
 _log_softmax = Function(
     _plain_log_softmax,
     lambda ct, ans, x, axis: _log_residual(x, ct, axis),

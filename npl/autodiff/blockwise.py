@@ -19,45 +19,70 @@ from npl.engine.threads import Block
 LARGE = 1 << 15
 # From this many on, blocks and threads pay: below, waking a thread takes as long as the work. A block has
 # so many elements that its temporaries (half a megabyte each in float64) fit a core's own cache.
-_CUT = 1 << 17
+CUT = 1 << 17
 _ELEMENTS = 1 << 16
+_EVEN = 4  # a multiple of this many blocks, so that a few threads end together
 FEW = 1 << 13  # a dot product of more wakes the threads of BLAS
 
 
+def is_large(x: Any, y: Any) -> bool:
+    """Whether a function of two arguments has a large result."""
+    x_size = x.size if type(x) is np.ndarray else 1
+    y_size = y.size if type(y) is np.ndarray else 1
+    if x_size >= LARGE or y_size >= LARGE:
+        return True
+    # Neither is large, but they may be spread along different axes.
+    return x_size * y_size >= LARGE and x.shape != y.shape and np.broadcast(x, y).size >= LARGE
+
+
 def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
-    """Return a ufunc of arguments, computed in blocks where they are large."""
+    """Return a ufunc of arguments with a large result, in blocks where that pays."""
     dtype = _common_dtype(arguments)
     if dtype is None or _result_dtype(function, *[_kind(a) for a in arguments]) != dtype:
         return function(*arguments)
     shapes = {argument.shape for argument in arguments if _is_array(argument)}
     shape = np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop()
     out = buffers.take(shape, dtype)
-    if out.size < _CUT:
+    if out.size < CUT and not costly(function, dtype):
         return function(*arguments, out=out)
     parts = _Parts(shape, [*arguments, out])
-    warnings = np.geterr()
 
     def work(block: Block) -> None:
         *own, target = parts.of(block)
-        with np.errstate(**warnings):
-            function(*own, out=target)
+        function(*own, out=target)
 
-    threads.run(parts.blocks, work)
+    run(parts.blocks, work)
     return out
 
 
-def scaled(
-    cotangent: Any, derivative: Callable[..., Any], answer: Any, arguments: Sequence[Any]
-) -> Array | None:
-    """Return the cotangent times a partial derivative, or None where that is better done at once.
+def run(blocks: list[Block], work: Callable[[Block], None]) -> None:
+    """Work on every block, with the caller's floating-point warnings."""
+    warnings = np.geterr()
 
-    A zero wins over an infinity and a NaN, as in `npl.autodiff.primitives.zero_wins`.
+    def with_warnings(block: Block) -> None:
+        with np.errstate(**warnings):
+            work(block)
+
+    threads.run(blocks, with_warnings)
+
+
+def scaled(
+    cotangent: Any,
+    derivative: Callable[..., Any],
+    answer: Any,
+    arguments: Sequence[Any],
+    function: Callable[..., Any],
+) -> Array | None:
+    """Return the cotangent times a partial derivative of a function.
+
+    None where that is better done at once. A zero wins over an infinity and a NaN, as in
+    `npl.autodiff.primitives.zero_wins`.
     """
-    if _common_dtype([answer, *arguments]) is None:
+    if answer.size < LARGE or _common_dtype([answer, *arguments]) is None:
         return None
     out = buffers.take(answer.shape, answer.dtype)
     arrays = [cotangent, answer, *arguments, out]
-    if out.size < _CUT:
+    if out.size < CUT and not costly(function, out.dtype):
         with BlockScope():
             _multiply(derivative, *arrays)
         return out
@@ -104,8 +129,8 @@ class _Parts:
             for array in arrays
         ]
         size = math.prod(shape)
-        elements = size if size < _CUT else _ELEMENTS
-        step = max(1, elements // max(1, math.prod(shape[1:])))
+        count = -(-size // (_EVEN * _ELEMENTS)) * _EVEN
+        step = -(-shape[0] // count)
         self.blocks: list[Block] = [
             (slice(start, min(start + step, shape[0])),) for start in range(0, shape[0], step)
         ]
@@ -113,6 +138,19 @@ class _Parts:
     def of(self, block: Block) -> list[Any]:
         """Return a block of each array."""
         return [array[block] if _is_array(array) else array for array in self._arrays]
+
+
+@lru_cache(maxsize=1024)
+def costly(function: Callable[..., Any], dtype: np.dtype[Any]) -> bool:
+    """Whether a ufunc takes several nanoseconds an element, and its derivative as a rule too.
+
+    So do SciPy's, and those of NumPy that have no vector code, as it is on most machines.
+    """
+    if function in (np.sin, np.cos):
+        return dtype == np.float64
+    return function is np.hypot or (
+        isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function
+    )
 
 
 def _is_array(argument: Any) -> bool:
@@ -132,17 +170,15 @@ def _result_dtype(function: np.ufunc, *kinds: Any) -> np.dtype[Any]:
 
 
 def _common_dtype(arguments: Sequence[Any]) -> np.dtype[Any] | None:
-    """Return the float dtype that all arguments have; None where they differ, or are small."""
+    """Return the float dtype that all arguments have; None where they differ."""
     dtype: np.dtype[Any] | None = None
-    is_large = False
     for argument in arguments:
         if _is_array(argument):
-            is_large = is_large or argument.size >= LARGE
             if dtype is None:
                 dtype = argument.dtype
             elif argument.dtype != dtype:
                 return None
-    if not is_large or dtype is None or dtype.kind != "f":
+    if dtype is None or dtype.kind != "f":
         return None
     for argument in arguments:
         is_number = isinstance(argument, int | float) or getattr(argument, "dtype", None) == dtype

@@ -37,6 +37,13 @@ def is_alone(held: list[Any]) -> bool:
     return bool(_count(held[0]) == _OF_ONE)
 
 
+def is_free(held: list[Any]) -> bool:
+    """Whether a list of one holds an array that nobody else does, and that can be written to."""
+    if type(held[0]) is not np.ndarray or not is_alone(held):
+        return False
+    return held[0].base is None and bool(held[0].flags.writeable)
+
+
 def _references_to_one() -> int:
     """Return what `is_alone` counts then: interpreters differ in what they count for the call itself."""
     held = [np.empty(0)]
@@ -60,16 +67,9 @@ def take(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 def give(held: list[Any]) -> None:
     """Take back the array that a list holds, if nothing else does."""
-    alone = is_alone(held)
+    is_worthwhile = is_free(held) and held[0].nbytes >= WORTHWHILE_BYTES
     array = held.pop()
-    if (
-        alone
-        and type(array) is np.ndarray
-        and array.nbytes >= WORTHWHILE_BYTES
-        and array.base is None
-        and array.flags.c_contiguous
-        and array.flags.writeable
-    ):
+    if is_worthwhile and array.flags.c_contiguous:
         _spare.arrays.append(array)
         _spare.bytes += array.nbytes
         while _spare.bytes > _KEPT_BYTES:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Function, summed_to
+from npl.autodiff.primitives import Function, summed_to
+from npl.autodiff.registry import RULES
 from npl.autodiff.scipy_rules import load_special_rules
 from npl.autodiff.tape import Rule
 

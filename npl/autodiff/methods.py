@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from npl.autodiff import refusals
-from npl.autodiff.primitives import RULES
+from npl.autodiff.registry import RULES
 from npl.engine.arguments import Array
 
 

@@ -24,7 +24,10 @@ def is_nest(value: Any) -> bool:
 def _is_numbers(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_numbers(element) for element in value)
-    return isinstance(value, numbers.Real | np.generic)
+    return type(value) is not np.ndarray and isinstance(value, _NUMBERS)
+
+
+_NUMBERS = (float, int, np.generic, numbers.Real)  # what is quickly told apart first
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

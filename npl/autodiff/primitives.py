@@ -1,4 +1,4 @@
-"""The kinds of primitives, and the registry of what NumPy and SciPy functions they stand for."""
+"""The kinds of primitives, and what all rules share."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from npl.autodiff import blockwise, refusals
+from npl.autodiff import blockwise, buffers, refusals, sums
 from npl.autodiff.tape import Bundle, Node, Primitive, Rule, plain
 from npl.engine.arguments import Array
 
 _ndarray = np.ndarray
 Parents: TypeAlias = Sequence[tuple[int, Node]]
-
-# What a traced array does when it meets a function: by NumPy or SciPy function, a callable that
-# takes the same arguments. Filled by `npl.autodiff.rules` and by `defvjp`. Those of the arithmetic
-# operators are primitives.
-RULES: dict[Any, Any] = {}
-# The same for the methods of ufuncs: (np.add, "reduce") is a sum.
-METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 
 
 class Function(Primitive):
@@ -130,22 +123,17 @@ class Elementwise(Primitive):
         else:
             return self.apply((first, second), {})
         values = (x, y)
-        if (type(x) is _ndarray and x.size >= blockwise.LARGE) or (
-            type(y) is _ndarray and y.size >= blockwise.LARGE
-        ):
-            value = self.apply(values, {})
-        else:
-            value = self.function(x, y)
+        size = (x.size if type(x) is _ndarray else 1) * (y.size if type(y) is _ndarray else 1)
+        value = self.function(x, y) if size < blockwise.LARGE else self.apply(values, {})
         if type(value) is _ndarray or isinstance(value, np.generic):
             return self.result(value, self, parents, values)
         return super().__call__(first, second)
 
     def apply(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return the value, in blocks for large arguments of a ufunc."""
-        if self._is_ufunc and not options:
-            for argument in arguments:
-                if type(argument) is np.ndarray and argument.size >= blockwise.LARGE:
-                    return blockwise.applied(self.function, arguments)  # type: ignore[arg-type]
+        is_usual = self._is_ufunc and not options and len(arguments) <= 2
+        if is_usual and blockwise.is_large(arguments[0], arguments[-1]):
+            return blockwise.applied(self.function, arguments)  # type: ignore[arg-type]
         return self.function(*arguments, **options)
 
     def pull(
@@ -159,7 +147,11 @@ class Elementwise(Primitive):
         for place, parent in parents:
             derivative = self.derivatives[place]
             if isinstance(derivative, float):
-                gradient = cotangent if derivative == 1.0 else _scaled(cotangent, derivative)
+                gradient = cotangent
+                if derivative != 1.0:
+                    if len(arguments) > 1:  # summed first, it is fewer elements to scale
+                        gradient = summed_to(gradient, parent.value.shape)
+                    gradient = _scaled(gradient, derivative)
             elif derivative is None:
                 raise TypeError(
                     f"{self.name}: no derivative with respect to argument {place}. "
@@ -168,7 +160,9 @@ class Elementwise(Primitive):
             else:
                 gradient = None
                 if is_large:
-                    gradient = blockwise.scaled(cotangent, derivative, answer, arguments)
+                    gradient = blockwise.scaled(
+                        cotangent, derivative, answer, arguments, self.function
+                    )
                 if gradient is None:
                     factor = derivative(answer, *arguments)
                     if recorded:
@@ -289,7 +283,11 @@ def _summed_to(x: Any, shape: tuple[int, ...]) -> Any:
     axes = tuple(range(added)) + tuple(
         [i + added for i, size in enumerate(shape) if size == 1 and x.shape[i + added] != 1]
     )
-    total = np.add.reduce(x, axes)
+    leading = next((i for i, axis in enumerate(axes) if axis != i), len(axes))
+    if leading and type(x) is _ndarray:
+        x = sums.over_leading(x, leading)
+        axes = tuple([axis - leading for axis in axes[leading:]])
+    total = np.add.reduce(x, axes) if axes else x
     return total if total.shape == shape else total.reshape(shape)
 
 
@@ -326,97 +324,6 @@ def like(gradient: Any, parent: Node) -> Any:
 
 
 def _scaled(ct: Any, by: float) -> Any:
-    if by == 1.0:
-        return ct
+    if type(ct) is _ndarray and ct.size >= blockwise.LARGE:
+        return np.multiply(ct, by, out=buffers.take(ct.shape, ct.dtype))
     return -ct if by == -1.0 else ct * by
-
-
-# ---------------------------------------------------------------------- registration
-
-
-def elementwise(function: Any, *derivatives: Rule | float | None) -> Elementwise:
-    """Register a ufunc with its partial derivatives."""
-    RULES[function] = primitive = Elementwise(function, *derivatives)
-    return primitive
-
-
-def function(numpy_function: Any, *rules: Rule | None, **options: Any) -> Function:
-    """Register a NumPy function with one rule per positional argument."""
-    RULES[numpy_function] = primitive = Function(numpy_function, *rules, **options)
-    return primitive
-
-
-def composed(*numpy_functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function written with others, in place of the given ones."""
-
-    def register(written: Callable[..., Any]) -> Callable[..., Any]:
-        for numpy_function in numpy_functions:
-            RULES[numpy_function] = written
-        return written
-
-    return register
-
-
-def newer(name: str, written: Callable[..., Any]) -> None:
-    """Register a function of NumPy that older releases do not have."""
-    if hasattr(np, name):
-        RULES[getattr(np, name)] = written
-
-
-def constant(*numpy_functions: Any) -> None:
-    """Register functions whose derivative is 0 wherever it exists: they return plain arrays."""
-    for numpy_function in numpy_functions:
-        RULES[numpy_function] = Constant(numpy_function)
-
-
-class Constant:
-    """A function without a derivative worth tracing: it takes plain values, and gives one."""
-
-    def __init__(self, of: Callable[..., Any]) -> None:
-        self.function = of
-        self.name = getattr(of, "__name__", repr(of))
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        """Return the value for plain arguments."""
-        return self.function(
-            *[stripped(arg) for arg in args], **{k: stripped(v) for k, v in options.items()}
-        )
-
-
-def stripped(value: Any) -> Any:
-    """Return a value, or a list or tuple of values, without traces."""
-    return value.value if isinstance(value, Node) else of_elements(value, stripped)
-
-
-def of_elements(value: Any, strip: Callable[[Any], Any]) -> Any:
-    """Return a list or tuple with its elements stripped, where that may change it; else the value."""
-    if isinstance(value, list | tuple) and any(isinstance(v, Node | list | tuple) for v in value):
-        values = [strip(v) for v in value]
-        return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
-    return value
-
-
-def by_position(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
-) -> tuple[Sequence[Any], dict[str, Any]]:
-    """Return traced arrays that were given by NumPy's own names by position, as rules take them."""
-    if not is_traced(kwargs.values()):
-        return args, kwargs
-    args, kwargs = list(args), dict(kwargs)
-    names = list(inspect.signature(function).parameters)
-    while is_traced(kwargs.values()):
-        name = names[len(args)] if len(args) < len(names) else None
-        if name not in kwargs:
-            break
-        args.append(kwargs.pop(name))
-    return args, kwargs
-
-
-def as_array(value: Any) -> Any:
-    """Return a list that stands beside a traced array as an array, and anything traced as it is."""
-    return value if isinstance(value, Node) else np.asarray(value)
-
-
-def is_traced(values: Iterable[Any]) -> bool:
-    """Whether any of the values is traced."""
-    return any(isinstance(value, Node) for value in values)

@@ -208,8 +208,8 @@ def pull_back(
     wanted = {target.order: place for place, target in enumerate(targets)}
     result: list[Any] = [None] * len(targets)
     cotangents: dict[int, Any] = {}
-    own: set[int] = set()  # cotangents that are sums, which nobody else has
     heap: list[tuple[int, Node]] = []
+    spent: list[Any] = []  # what has been added to another
     node: Any = None
     cotangent: Any = None
     arrived: Any = [seed for seed in seeds if only is None or seed[0].order in only]
@@ -221,11 +221,12 @@ def pull_back(
                     heapq.heappush(heap, (-order, parent))
                     cotangents[order] = gradient
                 else:
-                    cotangents[order] = _sum(cotangents[order], gradient, order in own)
-                    if not recorded:
-                        own.add(order)
+                    cotangents[order] = _sum([cotangents.pop(order)], gradient)
+                    spent.append(gradient)
             if node is not None and not recorded:
                 arrived = parents = parent = gradient = None
+                while spent:
+                    buffers.give([spent.pop()])
                 if not keep:
                     node.parents = node.arguments = ()  # let go of what only the way back needs
                 if type(cotangent) is np.ndarray and cotangent.nbytes >= buffers.WORTHWHILE_BYTES:
@@ -249,16 +250,24 @@ def pull_back(
                 arrived = node.primitive.pull(node, cotangent, parents, recorded)
 
 
-def _sum(held: Any, cotangent: Any, is_own: bool) -> Any:
-    """Return the sum of two cotangents of a node, in the memory of the first where that is free."""
-    if isinstance(held, list):  # of a bundle
+def _sum(held: list[Any], more: Any) -> Any:
+    """Return the sum of the cotangent that a list holds, and another.
+
+    A large one is added to in its own memory, if nobody else has it.
+    """
+    cotangent = held[0]
+    if isinstance(cotangent, list):  # of a bundle
         return [
             b if a is None else a if b is None else a + b
-            for a, b in zip(held, cotangent, strict=True)
+            for a, b in zip(cotangent, more, strict=True)
         ]
-    if is_own and type(held) is np.ndarray and held.dtype == cotangent.dtype:
-        return np.add(held, cotangent, out=held)
-    return held + cotangent
+    if type(cotangent) is not np.ndarray or cotangent.nbytes < buffers.WORTHWHILE_BYTES:
+        return cotangent + more
+    del cotangent
+    if type(more) is not np.ndarray or held[0].dtype != more.dtype:
+        return held[0] + more
+    out = held[0] if buffers.is_free(held) else buffers.take(held[0].shape, more.dtype)
+    return np.add(held[0], more, out=out)
 
 
 def _let_go(held_node: list[Any], held_cotangent: list[Any], keep: bool) -> None:

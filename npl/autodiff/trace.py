@@ -22,6 +22,9 @@ class _Depth(local):
 
 
 _depth = _Depth()
+# As constants: a union takes as long to make as to ask.
+_ARRAYS = (np.ndarray, np.generic)
+_RESULTS = (Node, np.ndarray, np.generic, float, int)
 
 
 class Trace:
@@ -97,7 +100,7 @@ class Trace:
         outer = leaf if isinstance(leaf, Traced) else None
         self._nested |= outer is not None
         value = tape.plain(leaf)
-        if not isinstance(value, np.ndarray | np.generic):
+        if not isinstance(value, _ARRAYS):
             if may_hold and isinstance(value, bool | int | str | None):
                 return None
             value = self._array(number, path, value, may_hold)
@@ -140,7 +143,7 @@ class Trace:
             dtype = getattr(self.result, "dtype", np.dtype(object))
             if dtype.kind != "f":
                 raise refusals.of_no_float(dtype)
-        if isinstance(self.result, Node | np.ndarray | np.generic | float | int):
+        if isinstance(self.result, _RESULTS):
             return
         name = getattr(f, "__name__", type(f).__name__)
         raise TypeError(

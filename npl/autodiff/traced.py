@@ -15,14 +15,8 @@ import numpy as np
 
 from npl.autodiff import refusals
 from npl.autodiff.methods import Methods
-from npl.autodiff.primitives import (
-    METHODS,
-    RULES,
-    Elementwise,
-    by_position,
-    of_elements,
-    stripped,
-)
+from npl.autodiff.primitives import Elementwise
+from npl.autodiff.registry import METHODS, RULES, by_position, of_elements, stripped
 from npl.autodiff.scipy_rules import load_special_rules
 from npl.autodiff.tape import Node, Primitive
 
@@ -170,6 +164,8 @@ class Traced(Methods, Node):
         return RULES[np.subtract].of_two(other, self)
 
     def __mul__(self, other: Any) -> Any:
+        if other is self:  # the same value, and one derivative instead of two
+            return RULES[np.square](self)
         try:
             return RULES[np.multiply].of_two(self, other)
         except TypeError:

@@ -28,19 +28,22 @@ class ShiftedExp(NamedTuple):
     finite: bool  # whether every maximum is
 
 
-def shifted_exp(logits: Array) -> ShiftedExp:
+def shifted_exp(logits: Array, out: Array | None = None) -> ShiftedExp:
     r"""Return $e_c = \exp(x_c - \max_k x_k)$ and the maximum, for each row.
 
     A row whose maximum is $+\infty$ gets its limit, 1 at the infinite entries and 0 elsewhere; a
-    row of $-\infty$ alone has none and is NaN. Error: $(1 + |x_c - \max x|) u$ [1]_.
+    row of $-\infty$ alone has none and is NaN. Error: $(1 + |x_c - \max x|) u$ [1]_. `out` may be the
+    logits themselves.
     """
     maximum = np.maximum.reduce(logits, -1)
-    exp = np.subtract(logits, maximum[:, None], out=scratch_like(logits))
-    np.exp(exp, out=exp)
     finite = math.isfinite(np.add.reduce(maximum))
     if not finite:
         infinite = maximum == np.inf
-        exp[infinite] = logits[infinite] == np.inf
+        limit = logits[infinite] == np.inf
+    exp = np.subtract(logits, maximum[:, None], out=scratch_like(logits) if out is None else out)
+    np.exp(exp, out=exp)
+    if not finite:
+        exp[infinite] = limit
     return ShiftedExp(exp, maximum, finite)
 
 

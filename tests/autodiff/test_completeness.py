@@ -10,7 +10,7 @@ import pytest
 import npl
 import npl.autodiff.rules.special
 from npl.autodiff import traced
-from npl.autodiff.primitives import METHODS, RULES
+from npl.autodiff.registry import METHODS, RULES
 from tests.autodiff.rows import ROWS
 
 # Found by name and not by function: the parts of other rules.

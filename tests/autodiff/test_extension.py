@@ -13,7 +13,7 @@ import scipy.linalg
 import scipy.special
 
 import npl
-from npl.autodiff.primitives import RULES
+from npl.autodiff.registry import RULES
 
 X = np.array([0.5, 1.0, 1.5])
 

@@ -1,6 +1,6 @@
 """What the tape knows: a derivative rule, or the same in other functions, for each of NumPy's and SciPy's.
 
-One module per subject. Importing them fills the registry (`npl.autodiff.primitives.RULES`). That of
+One module per subject. Importing them fills the registry (`npl.autodiff.registry.RULES`). That of
 `scipy.special` is imported when one of its ufuncs meets a traced array.
 """
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import Function, composed, spread
+from npl.autodiff.primitives import Function, spread
+from npl.autodiff.registry import composed
 from npl.autodiff.rules.selection import scatter
 
 

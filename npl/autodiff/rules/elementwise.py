@@ -11,14 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import (
-    METHODS,
-    RULES,
-    Elementwise,
-    composed,
-    constant,
-    elementwise,
-)
+from npl.autodiff.primitives import Elementwise
+from npl.autodiff.registry import METHODS, RULES, composed, constant, elementwise
 from npl.autodiff.tape import plain
 from npl.engine.scratch import scratch_like
 from npl.numerics import logistic, sigmoids

@@ -16,16 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import (
-    RULES,
-    Function,
-    Several,
-    as_array,
-    composed,
-    function,
-    summed_to,
-    times,
-)
+from npl.autodiff.primitives import Function, Several, summed_to, times
+from npl.autodiff.registry import RULES, as_array, composed, function
 from npl.autodiff.rules.shapes import swapped
 from npl.autodiff.tape import plain
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Parents, like, pick, times
+from npl.autodiff.primitives import Parents, like, pick, times
+from npl.autodiff.registry import RULES
 from npl.autodiff.tape import Bundle, Lazy, Node, Primitive, plain
 from npl.autodiff.traced import Traced
 from npl.engine.arguments import Array

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Function, composed, constant, spread, times
+from npl.autodiff.primitives import Function, spread, times
+from npl.autodiff.registry import RULES, composed, constant
 from npl.autodiff.rules.reductions import kept
 from npl.autodiff.rules.shapes import swapped
 from npl.autodiff.tape import Node, plain

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import as_array, composed, is_traced, newer
+from npl.autodiff.registry import as_array, composed, is_traced, newer
 from npl.autodiff.rules.selection import scatter
 from npl.autodiff.tape import plain
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES, Function, composed, function, newer, summed_to
+from npl.autodiff.primitives import Function, summed_to
+from npl.autodiff.registry import RULES, composed, function, newer
 from npl.autodiff.rules.shapes import swapped
 from npl.autodiff.tape import plain
 

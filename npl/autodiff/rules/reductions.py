@@ -7,17 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import (
-    METHODS,
-    RULES,
-    Function,
-    as_array,
-    composed,
-    constant,
-    function,
-    spread,
-    times,
-)
+from npl.autodiff import sums
+from npl.autodiff.primitives import Function, spread, times
+from npl.autodiff.registry import METHODS, RULES, as_array, composed, constant, function
 from npl.autodiff.tape import plain
 
 Axis = int | tuple[int, ...] | None
@@ -65,20 +57,14 @@ def _sum_rule(
 
 
 def _plain_sum(x: Any, axis: Axis = None, *more: Any, **options: Any) -> Any:
-    """Return the sum, to the bit that of `np.sum`: a few columns are added up, in a fifth of its time."""
+    """Return the sum, to the bit that of `np.sum`, in less time."""
     if more or options:
         return np.sum(x, axis, *more, **options)
-    is_last = x.ndim > 1 and axis in (-1, x.ndim - 1)
-    if not is_last or x.size < _MANY or not 1 < x.shape[-1] <= _SEQUENTIAL or x.dtype.itemsize < 4:
-        return np.add.reduce(x, axis)  # np.sum, in half of its time for a few elements
-    total = x[..., 0] + x[..., 1]
-    for column in range(2, x.shape[-1]):
-        total += x[..., column]
-    return total
+    if x.ndim > 1 and axis in (-1, x.ndim - 1):
+        return sums.over_last(x)
+    return np.add.reduce(x, axis)
 
 
-_MANY = 1 << 12
-_SEQUENTIAL = 7  # up to so many elements NumPy adds one after another; float16 it adds in float32
 sum_ = Function(_plain_sum, _sum_rule, name="sum")
 RULES[np.sum] = sum_
 

@@ -7,17 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import (
-    RULES,
-    Function,
-    cast,
-    composed,
-    constant,
-    function,
-    is_traced,
-    newer,
-    spread,
-)
+from npl.autodiff.primitives import Function, cast, spread
+from npl.autodiff.registry import RULES, composed, constant, function, is_traced, newer
 from npl.autodiff.rules.selection import rearranged, scatter
 from npl.autodiff.tape import plain
 from npl.autodiff.traced import Traced

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
-from npl.autodiff.primitives import RULES, Elementwise, elementwise
+from npl.autodiff.primitives import Elementwise
+from npl.autodiff.registry import RULES, elementwise
 from npl.autodiff.rules.elementwise import bell, sigmoid
 from npl.autodiff.tape import plain
 from npl.numerics import two_product

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import RULES
+from npl.autodiff.registry import RULES
 from npl.autodiff.rules.reductions import Axis
 from npl.autodiff.tape import plain
 

@@ -15,11 +15,13 @@ from npl.engine.arguments import Array
 from npl.engine.scratch import BlockScope
 from npl.engine.threads import Block
 
-# From this many elements on, memory that is there already is taken for the result.
+# From this many elements on, memory that is there already is taken for the result, and a costly function
+# goes to the thread pool.
 LARGE = 1 << 15
-# From this many on, blocks and threads pay: below, waking a thread takes as long as the work. A block has
-# so many elements that its temporaries (half a megabyte each in float64) fit a core's own cache.
-CUT = 1 << 17
+# From this many on, blocks and threads pay for every function: below, waking a thread that has slept (some
+# 100 µs) takes as long as the work. A block has so many elements that its temporaries (half a megabyte each
+# in float64) fit a core's own cache.
+CUT = 1 << 18
 _ELEMENTS = 1 << 16
 _EVEN = 4  # a multiple of this many blocks, so that a few threads end together
 FEW = 1 << 13  # a dot product of more wakes the threads of BLAS
@@ -43,7 +45,7 @@ def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
     shapes = {argument.shape for argument in arguments if _is_array(argument)}
     shape = np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop()
     out = buffers.take(shape, dtype)
-    if out.size < CUT and not costly(function, dtype):
+    if out.size < CUT and not _is_costly(function, dtype):
         return function(*arguments, out=out)
     parts = _Parts(shape, [*arguments, out])
 
@@ -82,7 +84,7 @@ def scaled(
         return None
     out = buffers.take(answer.shape, answer.dtype)
     arrays = [cotangent, answer, *arguments, out]
-    if out.size < CUT and not costly(function, out.dtype):
+    if out.size < CUT and not _is_costly(function, out.dtype):
         with BlockScope():
             _multiply(derivative, *arrays)
         return out
@@ -141,16 +143,17 @@ class _Parts:
 
 
 @lru_cache(maxsize=1024)
-def costly(function: Callable[..., Any], dtype: np.dtype[Any]) -> bool:
-    """Whether a ufunc takes several nanoseconds an element, and its derivative as a rule too.
+def _is_costly(function: Callable[..., Any], dtype: np.dtype[Any]) -> bool:
+    """Whether a function, and its derivative as a rule, takes several nanoseconds an element.
 
-    So do SciPy's, and those of NumPy that have no vector code, as it is on most machines.
+    So do SciPy's, and those of NumPy for which it has no vector code.
     """
     if function in (np.sin, np.cos):
         return dtype == np.float64
-    return function is np.hypot or (
+    is_scipy = (
         isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function
     )
+    return is_scipy or function is np.hypot
 
 
 def _is_array(argument: Any) -> bool:

@@ -15,8 +15,8 @@ import numpy as np
 
 from npl.engine.arguments import Array
 
-# Smaller ones come from the C library's own pools; more than this is not kept.
-WORTHWHILE_BYTES = 1 << 17
+# Smaller ones the C library keeps for itself, as a rule; more than this is not kept.
+WORTHWHILE_BYTES = 1 << 19
 _KEPT_BYTES = 1 << 26
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from npl.autodiff.primitives import Parents, like, pick, times
 from npl.autodiff.registry import RULES
+from npl.autodiff.results import as_results
 from npl.autodiff.tape import Bundle, Lazy, Node, Primitive, plain
-from npl.autodiff.traced import Traced
+from npl.autodiff.traced import Argument, Traced
 from npl.engine.arguments import Array
 from npl.engine.loss import Loss
 from npl.engine.problem import Problem
@@ -209,3 +210,30 @@ def record(loss: Loss, operands: Sequence[Any], sample_weight: Any, normalizer: 
 
 
 RULES["loss"] = record
+
+
+def value_and_grad(
+    f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], numbers: Sequence[int]
+) -> tuple[Any, tuple[Array, ...]] | None:
+    """Return the value and the gradients of a loss of arrays: one pass gives both, with no way back to walk.
+
+    None for another function, where it is not as simple as that, and for whatever the transform refuses.
+    """
+    if not isinstance(f, Loss) and not getattr(f, "__module__", "").startswith("npl.losses."):
+        return None
+    call = list(args)
+    for number in numbers:
+        x = args[number]
+        if type(x) is not np.ndarray or x.dtype.kind != "f":
+            return None
+        call[number] = Argument(x, str(number))
+    result = f(*call, **kwargs)
+    if type(result) is not TracedLoss or not result.is_reduced:
+        return None
+    places = {parent.order: place for place, parent in result.parents}
+    leaves = [call[number] for number in numbers]
+    if len(places) != len(leaves) or any(leaf.order not in places for leaf in leaves):
+        return None  # some are not differentiated here, or are from outside
+    value = result.value
+    gradients = result.gradients(1.0, [places[leaf.order] for leaf in leaves])
+    return value, tuple(as_results(leaves, gradients))

@@ -9,7 +9,6 @@ import numpy as np
 
 from npl.autodiff.primitives import Parents, like, pick, times
 from npl.autodiff.registry import RULES
-from npl.autodiff.results import as_results
 from npl.autodiff.tape import Bundle, Lazy, Node, Primitive, plain
 from npl.autodiff.traced import Argument, Traced
 from npl.engine.arguments import Array
@@ -219,7 +218,8 @@ def value_and_grad(
 
     None for another function, where it is not as simple as that, and for whatever the transform refuses.
     """
-    if not isinstance(f, Loss) and not getattr(f, "__module__", "").startswith("npl.losses."):
+    is_own = isinstance(f, Loss) or str(getattr(f, "__module__", "")).startswith("npl.losses.")
+    if not is_own:
         return None
     call = list(args)
     for number in numbers:
@@ -234,6 +234,7 @@ def value_and_grad(
     leaves = [call[number] for number in numbers]
     if len(places) != len(leaves) or any(leaf.order not in places for leaf in leaves):
         return None  # some are not differentiated here, or are from outside
-    value = result.value
-    gradients = result.gradients(1.0, [places[leaf.order] for leaf in leaves])
-    return value, tuple(as_results(leaves, gradients))
+    value, gradients = result.problem.value_and_grad([places[leaf.order] for leaf in leaves])
+    # Those of a pass have memory of their own.
+    pairs = zip(gradients, leaves, strict=True)
+    return value, tuple([np.asarray(like(gradient, leaf), order="C") for gradient, leaf in pairs])

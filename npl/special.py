@@ -13,28 +13,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import Function, Parents, spread, summed_to, times
+from npl.autodiff.primitives import Function, Parents, spread, summed_to, times, zero_wins
 from npl.autodiff.registry import METHODS
 from npl.autodiff.rules.reductions import kept
 from npl.autodiff.tape import Node, Primitive, plain
 from npl.engine import threads
 from npl.engine.arguments import Array
-from npl.engine.scratch import scratch_like
 from npl.engine.threads import Block
 from npl.numerics import (
+    SumOfExp,
     centered,
     shifted_exp,
     softmax_jvp,
     split_softmax,
+    sum_of_exp,
     sum_of_others,
 )
 from npl.numerics.rows import CLASS_MAJOR_UP_TO
 
-_FEW = 1 << 12  # elements: below, blocks are not worth their ado
+_WORTHWHILE = 1 << 12  # elements: for fewer, blocks are too much ado
 Axis = int | tuple[int, ...] | None
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
@@ -72,7 +73,11 @@ def logsumexp(
     a = _float(a)
     if b is None and not return_sign:
         result = _logsumexp(a, axis)
-        return kept(result, a.shape, axis if axis is not None else _all(a)) if keepdims else result
+        return (
+            kept(result, a.shape, axis if axis is not None else tuple(range(a.ndim)))
+            if keepdims
+            else result
+        )
     weights = np.ones_like(plain(a)) if b is None else _float(b)
     from scipy import special as scipy_special  # type: ignore[import-untyped]  # slow to import
 
@@ -133,10 +138,6 @@ def _float(x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
-def _all(a: Any) -> tuple[int, ...]:
-    return tuple(range(a.ndim))
-
-
 class _Rows:
     """An array seen as rows along some axes, and the way back."""
 
@@ -157,11 +158,8 @@ class _Rows:
         return arranged.reshape(self.count, self.classes)
 
     def of(self, array: Array) -> Array:
-        """Return the rows (n, C), float16 as float32."""
-        rows = self.rows(array)
-        rows = rows.astype(np.float32) if rows.dtype == np.float16 else rows
-        # Class by class, where NumPy then reduces over whole vectors of rows.
-        return np.asfortranarray(rows) if self.classes <= CLASS_MAJOR_UP_TO else rows
+        """Return the rows (n, C) as they are worked on."""
+        return _arranged(self.rows(array))
 
     def restored(self, rows: Array, dtype: Any) -> Any:
         """Return rows as an array of the original shape."""
@@ -176,41 +174,32 @@ class _Rows:
         return result[()]
 
 
-class _Sums(NamedTuple):
-    """Sums of exponentials of rows, relative to the largest."""
+def _arranged(rows: Array, *, copy: bool | None = None) -> Array:
+    """Return rows, or a copy, as they are worked on: in float32 at least.
 
-    logarithm: Array
-    total: Array
-    exp: Array  # what was added
-
-
-def _sums_of_rows(rows: Array) -> _Sums:
-    """Return the logarithm of the sums, and what they are made of, for a block of rows."""
+    Few classes lie one after the other: there NumPy reduces over whole vectors of rows. Of many, each row
+    lies in one piece: there it adds pairwise, and loses fewer digits.
+    """
     dtype = np.float32 if rows.dtype == np.float16 else rows.dtype
-    # Class by class, where NumPy then reduces over whole vectors of rows.
     order: Any = "F" if rows.shape[1] <= CLASS_MAJOR_UP_TO else "C"
-    exp = np.array(rows, dtype, order=order)
-    _, maximum, finite = shifted_exp(exp, exp)
-    # The largest are 1, and left out: beside one, what is small would lose its digits.
-    ones = np.floor(exp, out=scratch_like(exp))
-    others = np.add.reduce(ones, -1)
-    others -= 1
-    others += np.add.reduce(np.subtract(exp, ones, out=ones), -1)
-    logarithm = np.log1p(others)
-    logarithm += maximum
-    if not finite:
-        logarithm = np.where(np.isfinite(maximum), logarithm, maximum)
-    others += 1
-    return _Sums(logarithm, others, exp)
+    return np.array(rows, dtype, order=order, copy=copy)
 
 
-def _sums(rows: Array) -> tuple[list[Block], list[_Sums]]:
+def _sums(rows: Array) -> tuple[list[Block], list[SumOfExp]]:
     """Return blocks of rows, and the sums of each."""
-    if rows.size < _FEW:
+    if rows.size < _WORTHWHILE:
         with np.errstate(all="ignore"):
-            return [(slice(None),)], [_sums_of_rows(rows)]
-    blocks = threads.blocks(rows.shape[:1], rows.shape[1] * max(4, rows.dtype.itemsize))
-    return blocks, threads.run(blocks, lambda block: _sums_of_rows(rows[block]))
+            return [(slice(None),)], [sum_of_exp(_arranged(rows, copy=True))]
+    row_bytes = rows.shape[1] * _arranged(rows[:0]).itemsize
+    blocks = threads.blocks(rows.shape[:1], row_bytes)
+    return blocks, threads.run(blocks, lambda b: sum_of_exp(_arranged(rows[b], copy=True)))
+
+
+def _still(product: Any, v: Any, axis: Axis) -> Any:
+    """Return a product with rows `v`: 0 where such a row is, also beside a softmax that is NaN."""
+    if math.isfinite(np.add.reduce(plain(product), None)):
+        return product
+    return np.where(np.all(plain(v) == 0, axis, keepdims=True), 0, product)
 
 
 class _LogSumExp(Primitive):
@@ -242,16 +231,23 @@ class _LogSumExp(Primitive):
             ct = spread(kept(cotangent, a.shape, axis), a.shape)
             return [(parent, times(ct, softmax(a, axis)))]
         rows = cotangent.reshape(-1, 1)
-        if len(sums) == 1:
-            gradient = sums[0].exp * (rows / sums[0].total[:, None])
+        first = sums[0].exp
+        order: Any = "F" if first.flags.f_contiguous else "C"
+        gradient = np.empty((view.count, view.classes), first.dtype, order)
+
+        def write(part: tuple[Block, SumOfExp]) -> None:
+            block, own = part
+            ct, total = rows[block], own.total[:, None]
+            if own.finite:
+                np.multiply(own.exp, ct / total, out=gradient[block])
+            else:
+                gradient[block] = zero_wins(ct, own.exp / total)
+
+        parts = list(zip(blocks, sums, strict=True))
+        if a.size < _WORTHWHILE:
+            write(parts[0])
         else:
-            exp = sums[0].exp
-            gradient = np.empty(
-                (view.count, view.classes), exp.dtype, "F" if exp.flags.f_contiguous else "C"
-            )
-            for block, own in zip(blocks, sums, strict=True):
-                scale = rows[block] / own.total[:, None]
-                np.multiply(own.exp, scale, out=gradient[block])
+            threads.run(parts, write)
         return [(parent, view.restored(gradient, a.dtype))]
 
 
@@ -278,12 +274,12 @@ def _product(p: Array, v: Array, axis: Axis) -> Any:
     if not p.size:
         return np.zeros_like(p)
     view = _Rows(p.shape, axis)
-    return view.restored(softmax_jvp(view.of(p), view.of(v)), p.dtype)
+    return _still(view.restored(softmax_jvp(view.of(p), view.of(v)), p.dtype), v, axis)
 
 
 def _product_by_p(g: Any, ans: Any, p: Any, v: Any, axis: Axis) -> Any:
     mean = np.sum(p * v, axis, keepdims=True)
-    return g * (v - mean) - v * np.sum(g * p, axis, keepdims=True)
+    return _still(g * (v - mean) - v * np.sum(g * p, axis, keepdims=True), v, axis)
 
 
 def _residual(x: Array, ct: Array, axis: Axis) -> Any:
@@ -294,11 +290,13 @@ def _residual(x: Array, ct: Array, axis: Axis) -> Any:
     rows = view.of(ct)
     with np.errstate(invalid="ignore"):
         split = split_softmax(view.of(x))
-    return view.restored(rows * split.complement - split.p * sum_of_others(rows), x.dtype)
+    residual = rows * split.complement - split.p * sum_of_others(rows)
+    return _still(view.restored(residual, x.dtype), ct, axis)
 
 
 def _residual_by_x(g: Any, ans: Any, x: Any, ct: Any, axis: Axis) -> Any:
-    return -_softmax_product(softmax(x, axis), g, axis) * np.sum(ct, axis, keepdims=True)
+    product = -_softmax_product(softmax(x, axis), g, axis) * np.sum(ct, axis, keepdims=True)
+    return _still(product, ct, axis)
 
 
 def _residual_by_ct(g: Any, ans: Any, x: Any, ct: Any, axis: Axis) -> Any:
@@ -307,7 +305,7 @@ def _residual_by_ct(g: Any, ans: Any, x: Any, ct: Any, axis: Axis) -> Any:
 
 def _plain_centered(p: Array, v: Array, axis: Axis) -> Any:
     view = _Rows(p.shape, axis)
-    return view.restored(centered(view.of(p), view.of(v)), p.dtype)
+    return _still(view.restored(centered(view.of(p), view.of(v)), p.dtype), v, axis)
 
 
 def _weighted_value(a: Array, b: Array, size: Any, sign: Any, axis: Axis) -> Any:
@@ -337,7 +335,7 @@ def _weighted_by_b(ct: Any, ans: Any, a: Any, b: Any, size: Any, sign: Any, axis
 _softmax = Function(
     _plain_softmax, lambda ct, ans, x, axis: _softmax_product(ans, ct, axis), None, name="softmax"
 )
-_logsumexp = _LogSumExp(logsumexp)
+_logsumexp = _LogSumExp(lambda a, axis: logsumexp(a, axis), "logsumexp")
 _log_softmax = Function(
     _plain_log_softmax,
     lambda ct, ans, x, axis: _log_residual(x, ct, axis),
@@ -357,7 +355,7 @@ _log_residual: Function = Function(
 _centered = Function(
     _plain_centered,
     lambda g, ans, p, v, axis: -v * np.sum(g, axis, keepdims=True),
-    lambda g, ans, p, v, axis: g - p * np.sum(g, axis, keepdims=True),
+    lambda g, ans, p, v, axis: _still(g - p * np.sum(g, axis, keepdims=True), g, axis),
     None,
     name="centered",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -15,16 +16,20 @@ from npl.engine.arguments import Array
 from npl.engine.scratch import BlockScope
 from npl.engine.threads import Block
 
-# From this many elements on, memory that is there already is taken for the result, and a costly function
-# goes to the thread pool.
+# From this many elements on, some microseconds are spent on how best to compute a function. A slow one goes
+# to the thread pool; the result takes memory that is there already, if it is large enough for `buffers`.
 LARGE = 1 << 15
 # From this many on, blocks and threads pay for every function: below, waking a thread that has slept (some
-# 100 µs) takes as long as the work. A block has so many elements that its temporaries (half a megabyte each
-# in float64) fit a core's own cache.
+# 100 µs) takes as long as the work.
 CUT = 1 << 18
+# A block's temporaries, of half a megabyte each in float64, fit a core's own cache.
 _ELEMENTS = 1 << 16
-_EVEN = 4  # a multiple of this many blocks, so that a few threads end together
-FEW = 1 << 13  # a dot product of more wakes the threads of BLAS
+DOT_SIZE = 1 << 13  # a dot product of more elements wakes the threads of BLAS
+
+# What takes 5 ns an element and more, as NumPy has no vector code for it (measured on x86-64 with AVX-512,
+# NumPy 2.4; the others take 0.2 to 1.3). In float32 sine and cosine take 0.4.
+_SLOW = frozenset([np.hypot, np.logaddexp, np.logaddexp2, np.fmod, np.remainder, np.float_power])
+_SLOW_IN_FLOAT64 = frozenset([np.sin, np.cos])
 
 
 def is_large(x: Any, y: Any) -> bool:
@@ -33,8 +38,11 @@ def is_large(x: Any, y: Any) -> bool:
     y_size = y.size if type(y) is np.ndarray else 1
     if x_size >= LARGE or y_size >= LARGE:
         return True
-    # Neither is large, but they may be spread along different axes.
-    return x_size * y_size >= LARGE and x.shape != y.shape and np.broadcast(x, y).size >= LARGE
+    if x_size * y_size < LARGE or x.shape == y.shape:
+        return False
+    # They may be spread along different axes; that they may not fit is for the function to say.
+    axes = itertools.zip_longest(reversed(x.shape), reversed(y.shape), fillvalue=1)
+    return math.prod([max(pair) for pair in axes]) >= LARGE
 
 
 def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
@@ -45,7 +53,7 @@ def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
     shapes = {argument.shape for argument in arguments if _is_array(argument)}
     shape = np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop()
     out = buffers.take(shape, dtype)
-    if out.size < CUT and not _is_costly(function, dtype):
+    if out.size < CUT and not _is_slow(function, dtype):
         return function(*arguments, out=out)
     parts = _Parts(shape, [*arguments, out])
 
@@ -59,10 +67,10 @@ def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
 
 def run(blocks: list[Block], work: Callable[[Block], None]) -> None:
     """Work on every block, with the caller's floating-point warnings."""
-    warnings = np.geterr()
+    warnings, call = np.geterr(), np.geterrcall()
 
     def with_warnings(block: Block) -> None:
-        with np.errstate(**warnings):
+        with np.errstate(**warnings, call=call):  # type: ignore[arg-type]  # None: none
             work(block)
 
     threads.run(blocks, with_warnings)
@@ -84,7 +92,7 @@ def scaled(
         return None
     out = buffers.take(answer.shape, answer.dtype)
     arrays = [cotangent, answer, *arguments, out]
-    if out.size < CUT and not _is_costly(function, out.dtype):
+    if out.size < CUT and not _is_slow(function, out.dtype):
         with BlockScope():
             _multiply(derivative, *arrays)
         return out
@@ -110,7 +118,7 @@ def is_finite(x: Any) -> bool:
     """
     if type(x) is not np.ndarray:
         return math.isfinite(x)
-    if x.size < FEW:
+    if x.size < DOT_SIZE:
         return math.isfinite(np.vdot(x, x))
     return math.isfinite(
         np.einsum("i->", x.reshape(-1)) if x.flags.c_contiguous else np.add.reduce(x, None)
@@ -131,7 +139,7 @@ class _Parts:
             for array in arrays
         ]
         size = math.prod(shape)
-        count = -(-size // (_EVEN * _ELEMENTS)) * _EVEN
+        count = -(-size // (threads.EVEN * _ELEMENTS)) * threads.EVEN
         step = -(-shape[0] // count)
         self.blocks: list[Block] = [
             (slice(start, min(start + step, shape[0])),) for start in range(0, shape[0], step)
@@ -143,17 +151,14 @@ class _Parts:
 
 
 @lru_cache(maxsize=1024)
-def _is_costly(function: Callable[..., Any], dtype: np.dtype[Any]) -> bool:
-    """Whether a function, and its derivative as a rule, takes several nanoseconds an element.
-
-    So do SciPy's, and those of NumPy for which it has no vector code.
-    """
-    if function in (np.sin, np.cos):
+def _is_slow(function: Callable[..., Any], dtype: np.dtype[Any]) -> bool:
+    """Whether a function, and its derivative as a rule, takes several nanoseconds an element."""
+    if function in _SLOW_IN_FLOAT64:
         return dtype == np.float64
-    is_scipy = (
-        isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function
+    is_foreign = isinstance(function, np.ufunc) and (
+        getattr(np, function.__name__, None) is not function
     )
-    return is_scipy or function is np.hypot
+    return is_foreign or function in _SLOW
 
 
 def _is_array(argument: Any) -> bool:

@@ -41,7 +41,8 @@ def is_free(held: list[Any]) -> bool:
     """Whether a list of one holds an array that nobody else does, and that can be written to."""
     if type(held[0]) is not np.ndarray or not is_alone(held):
         return False
-    return held[0].base is None and bool(held[0].flags.writeable)
+    flags = held[0].flags
+    return bool(flags.owndata and flags.writeable)
 
 
 def _references_to_one() -> int:
@@ -67,9 +68,10 @@ def take(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 def give(held: list[Any]) -> None:
     """Take back the array that a list holds, if nothing else does."""
-    is_worthwhile = is_free(held) and held[0].nbytes >= WORTHWHILE_BYTES
+    size = getattr(held[0], "nbytes", 0)
+    is_wanted = WORTHWHILE_BYTES <= size <= _KEPT_BYTES and is_free(held)
     array = held.pop()
-    if is_worthwhile and array.flags.c_contiguous:
+    if is_wanted and array.flags.c_contiguous:
         _spare.arrays.append(array)
         _spare.bytes += array.nbytes
         while _spare.bytes > _KEPT_BYTES:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+_NUMBERS = (float, int, np.generic, numbers.Real)  # what is quickly told apart first
+
 
 def is_nest(value: Any) -> bool:
     """Whether a value is a container of arrays, rather than an array.
@@ -25,9 +27,6 @@ def _is_numbers(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_numbers(element) for element in value)
     return type(value) is not np.ndarray and isinstance(value, _NUMBERS)
-
-
-_NUMBERS = (float, int, np.generic, numbers.Real)  # what is quickly told apart first
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,8 @@ from npl.autodiff import blockwise, buffers, refusals, sums
 from npl.autodiff.tape import Bundle, Node, Primitive, Rule, plain
 from npl.engine.arguments import Array
 
-_ndarray = np.ndarray
+_ndarray = np.ndarray  # asked for at every step, where an attribute of a module takes its time
+_NUMBERS = (float, int)
 Parents: TypeAlias = Sequence[tuple[int, Node]]
 
 
@@ -167,7 +168,7 @@ class Elementwise(Primitive):
                     factor = derivative(answer, *arguments)
                     if recorded:
                         gradient = times(cotangent, factor)
-                    elif type(factor) is float and 0 < abs(factor) < math.inf:
+                    elif isinstance(factor, _NUMBERS) and 0 < abs(factor) < math.inf:
                         gradient = cotangent * factor
                     else:
                         gradient = zero_wins(cotangent, factor)
@@ -256,7 +257,7 @@ def zero_wins(ct: Any, factor: Any) -> Any:
     derivative there is: that of a square root at 0 times the zero that it is multiplied by.
     """
     product = ct * factor
-    if type(product) is _ndarray and product.size < blockwise.FEW:  # is_finite, without a call
+    if type(product) is _ndarray and product.size < blockwise.DOT_SIZE:  # is_finite, without a call
         is_finite = math.isfinite(
             product.dot(product) if product.ndim == 1 else np.vdot(product, product)
         )

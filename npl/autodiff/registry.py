@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from npl.autodiff.primitives import Elementwise, Function
-from npl.autodiff.tape import Node, Rule
+from npl.autodiff.tape import Rule, is_traced, stripped
 
 # What a traced array does when it meets a function: by NumPy or SciPy function, a callable that
 # takes the same arguments. Filled by `npl.autodiff.rules` and by `defvjp`. Those of the arithmetic
@@ -68,19 +68,6 @@ class Constant:
         )
 
 
-def stripped(value: Any) -> Any:
-    """Return a value, or a list or tuple of values, without traces."""
-    return value.value if isinstance(value, Node) else of_elements(value, stripped)
-
-
-def of_elements(value: Any, strip: Callable[[Any], Any]) -> Any:
-    """Return a list or tuple with its elements stripped, where that may change it; else the value."""
-    if isinstance(value, list | tuple) and any(isinstance(v, Node | list | tuple) for v in value):
-        values = [strip(v) for v in value]
-        return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
-    return value
-
-
 def by_position(
     function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[Sequence[Any], dict[str, Any]]:
@@ -95,13 +82,3 @@ def by_position(
             break
         args.append(kwargs.pop(name))
     return args, kwargs
-
-
-def as_array(value: Any) -> Any:
-    """Return a list that stands beside a traced array as an array, and anything traced as it is."""
-    return value if isinstance(value, Node) else np.asarray(value)
-
-
-def is_traced(values: Iterable[Any]) -> bool:
-    """Whether any of the values is traced."""
-    return any(isinstance(value, Node) for value in values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ def as_results(
     None shares memory with a leaf, with another one, or with what is `not_shared`.
     """
     results: list[Any] = []
-    taken = SharedMemory([])
+    taken = SharedMemory()
     for array in [*[leaf.value for leaf in leaves], *not_shared]:
         if isinstance(array, np.ndarray):  # a scalar is nobody's memory
             taken.add(array)
@@ -46,27 +46,25 @@ class SharedMemory:
     compared one by one where there are few arrays, and by their addresses in order where there are many.
     """
 
-    def __init__(self, arrays: Iterable[Array]) -> None:
+    def __init__(self) -> None:
         self._arrays: list[Array] = []
         self._owners: set[int] = set()
         self._views: list[Array] = []
         self._placed = 0
         self._starts: list[int] = []  # of stretches that do not meet
         self._ends: list[int] = []
-        for array in arrays:
-            self.add(array)
 
     def add(self, array: Array) -> None:
         """Note where an array lies."""
         self._arrays.append(array)
-        if array.base is None:
+        if array.flags.owndata:
             self._owners.add(id(array))
         else:
             self._views.append(array)
 
     def holds_some_of(self, array: Array) -> bool:
         """Whether some of an array lies, or may lie, where another does."""
-        owns = array.base is None
+        owns = array.flags.owndata
         if owns and id(array) in self._owners:
             return array.size > 0
         others = self._views if owns else self._arrays

@@ -222,8 +222,10 @@ def pull_back(
                     cotangents[order] = gradient
                 else:
                     cotangents[order] = _sum([cotangents.pop(order)], gradient)
-                    spent.append(gradient)
+                    if not recorded:
+                        spent.append(gradient)
             if node is not None and not recorded:
+                # Names, and the frame of a generator, count as holders: `buffers` asks who holds an array.
                 arrived = parents = parent = gradient = None
                 while spent:
                     buffers.give([spent.pop()])
@@ -273,6 +275,7 @@ def _sum(held: list[Any], more: Any) -> Any:
 def _let_go(held_node: list[Any], held_cotangent: list[Any], keep: bool) -> None:
     """Let the next step write to a large cotangent, and to its node's value, that nobody else holds."""
     buffers.give(held_cotangent)
+    # Not of another class, which may be lazy: its value is not the node's to lose.
     if not keep and type(held_node[0]) is Primitive.result and buffers.is_alone(held_node):
         held_value, held_node[0].value = [held_node[0].value], None
         buffers.give(held_value)
@@ -302,3 +305,26 @@ def leading_to(targets: Sequence[Node], results: Iterable[Node]) -> set[int]:
 def plain(value: Any) -> Any:
     """Return a traced value's array, and anything else as it is."""
     return value.value if isinstance(value, Node) else value
+
+
+def stripped(value: Any) -> Any:
+    """Return a value, or a list or tuple of values, without traces."""
+    return value.value if isinstance(value, Node) else of_elements(value, stripped)
+
+
+def of_elements(value: Any, strip: Callable[[Any], Any]) -> Any:
+    """Return a list or tuple with its elements stripped, where that may change it; else the value."""
+    if isinstance(value, list | tuple) and any(isinstance(v, Node | list | tuple) for v in value):
+        values = [strip(v) for v in value]
+        return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
+    return value
+
+
+def as_array(value: Any) -> Any:
+    """Return a list that stands beside a traced array as an array, and anything traced as it is."""
+    return value if isinstance(value, Node) else np.asarray(value)
+
+
+def is_traced(values: Iterable[Any]) -> bool:
+    """Whether any of the values is traced."""
+    return any(isinstance(value, Node) for value in values)

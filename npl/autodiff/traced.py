@@ -16,9 +16,9 @@ import numpy as np
 from npl.autodiff import refusals
 from npl.autodiff.methods import Methods
 from npl.autodiff.primitives import Elementwise
-from npl.autodiff.registry import METHODS, RULES, by_position, of_elements, stripped
+from npl.autodiff.registry import METHODS, RULES, by_position
 from npl.autodiff.scipy_rules import load_special_rules
-from npl.autodiff.tape import Node, Primitive
+from npl.autodiff.tape import Node, Primitive, of_elements, stripped
 
 
 class Traced(Methods, Node):
@@ -164,8 +164,6 @@ class Traced(Methods, Node):
         return RULES[np.subtract].of_two(other, self)
 
     def __mul__(self, other: Any) -> Any:
-        if other is self:  # the same value, and one derivative instead of two
-            return RULES[np.square](self)
         try:
             return RULES[np.multiply].of_two(self, other)
         except TypeError:

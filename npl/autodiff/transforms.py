@@ -80,15 +80,11 @@ def _value_and_grad(transform: str, f: Callable[..., Any], argnums: Argnums) -> 
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers(transform, given, args)
-        found = losses.value_and_grad(f, args, kwargs, numbers)
-        if found is not None:
-            value, by_argument = found
-        else:
-            call = Trace(transform, f, args, kwargs, numbers)
-            call.check_scalar()
-            value = call.value()
-            gradients = call.pull_back(1.0, keep=False)
-            by_argument = tuple([call.by_argument(gradients, number) for number in numbers])
+        call = Trace(transform, f, args, kwargs, numbers)
+        call.check_scalar()
+        found = losses.value_and_grad(call)
+        value, gradients = found or (call.value(), call.pull_back(1.0, keep=False))
+        by_argument = tuple([call.by_argument(gradients, number) for number in numbers])
         return value, by_argument[0] if single else by_argument
 
     return transformed

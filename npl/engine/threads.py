@@ -22,6 +22,7 @@ from npl.engine.arguments import integer
 from npl.engine.scratch import BlockScope
 
 Block: TypeAlias = tuple[slice, ...]
+P = TypeVar("P")
 T = TypeVar("T")
 
 # Bytes of one operand in a block. Smaller blocks stay in a core's own cache, but their short loops
@@ -30,7 +31,7 @@ T = TypeVar("T")
 BLOCK_BYTES = 1 << 21
 # Large inputs are cut into a multiple of this many blocks, so that a few threads end together. It
 # must not depend on the number of threads: the sums of the blocks would.
-_EVEN = 4
+EVEN = 4
 
 
 def blocks(lead: tuple[int, ...], row_bytes: int) -> list[Block]:
@@ -52,7 +53,7 @@ def blocks(lead: tuple[int, ...], row_bytes: int) -> list[Block]:
     if rows * row_bytes <= BLOCK_BYTES:
         return [tuple([slice(0, size) for size in lead])]
     wanted = -(-rows * row_bytes // BLOCK_BYTES)
-    per_block = max(1, -(-rows // (-(-wanted // _EVEN) * _EVEN)))
+    per_block = max(1, -(-rows // (-(-wanted // EVEN) * EVEN)))
     axis, inner = len(lead) - 1, 1
     while axis > 0 and inner * lead[axis] <= per_block:
         inner *= lead[axis]
@@ -135,7 +136,7 @@ def get_num_threads() -> int:
     return _pool.threads
 
 
-def run(parts: list[Block], work: Callable[[Block], T], *, serial: bool = False) -> list[T]:
+def run(parts: list[P], work: Callable[[P], T], *, serial: bool = False) -> list[T]:
     """Call `work` on every block and return the results in the order of the blocks.
 
     Floating-point warnings are off inside: a kernel's limits (log 0, 0/0 to be repaired) are its

@@ -94,6 +94,7 @@ from npl.numerics.softmax import (
     ShiftedExp,
     SplitExp,
     SplitSoftmax,
+    SumOfExp,
     centered,
     labelled_probabilities,
     labelled_residual,
@@ -104,6 +105,7 @@ from npl.numerics.softmax import (
     softmax_sides,
     split_exp,
     split_softmax,
+    sum_of_exp,
     sum_of_others,
 )
 
@@ -127,6 +129,7 @@ __all__ = [
     "SoftmaxEntropy",
     "SplitExp",
     "SplitSoftmax",
+    "SumOfExp",
     "accurate_dot",
     "accurate_sum",
     "across",
@@ -197,6 +200,7 @@ __all__ = [
     "softplus_minus",
     "split_exp",
     "split_softmax",
+    "sum_of_exp",
     "sum_of_others",
     "to_classes",
     "two_product",

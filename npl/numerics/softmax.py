@@ -47,6 +47,34 @@ def shifted_exp(logits: Array, out: Array | None = None) -> ShiftedExp:
     return ShiftedExp(exp, maximum, finite)
 
 
+class SumOfExp(NamedTuple):
+    """The sum of `exp(x)` of each row, relative to its largest term, and its logarithm."""
+
+    logarithm: Array  # (n,)
+    total: Array  # (n,), the sum of `exp`
+    exp: Array  # (n, C), exp(x - max x)
+    finite: bool  # whether every maximum is
+
+
+def sum_of_exp(logits: Array) -> SumOfExp:
+    r"""Return $\log \sum_c e^{x_c}$ of each row, and what it is made of, in the memory of the logits.
+
+    $\max x + \log(1 + R)$: the largest terms are 1 exactly, and all but one of them are added to the sum
+    $R$ of the others, which beside a 1 would lose their digits. Error: a few $u$ of both terms.
+    """
+    exp, maximum, finite = shifted_exp(logits, logits)
+    ones = np.floor(exp, out=scratch_like(exp))
+    others = np.add.reduce(ones, -1)
+    others -= 1
+    others += np.add.reduce(np.subtract(exp, ones, out=ones), -1)
+    logarithm = np.log1p(others)
+    logarithm += maximum
+    if not finite:
+        logarithm = np.where(np.isfinite(maximum), logarithm, maximum)
+    others += 1
+    return SumOfExp(logarithm, others, exp, finite)
+
+
 def _sum_left(logits: Array, left_out: Array, row: ShiftedExp) -> Array:
     r"""Return the sum of each row of `row.exp`, in which the entry `left_out` is 0 already.
 

@@ -30,6 +30,7 @@ def test_results_share_no_memory_and_may_be_written_to() -> None:
     functions = [
         lambda x, y: np.sum(x) + np.sum(y),
         lambda x, y: np.sum(x + y),
+        lambda x, y: np.sum((x + y) ** 2),
         lambda x, y: np.sum(x * y),
         lambda x, y: np.sum(x.T * y),
         lambda x, y: np.sum(np.reshape(x, -1)) + y[0, 0],
@@ -38,6 +39,7 @@ def test_results_share_no_memory_and_may_be_written_to() -> None:
     ]
     for f in functions:
         results = [*npl.grad(f, (0, 1))(x, y), *npl.hvp(f, (x, y), (x, y))]
+        assert results[0] is not results[1]
         for i, result in enumerate(results):
             assert result.flags.writeable
             assert result.flags.c_contiguous

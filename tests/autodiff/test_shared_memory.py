@@ -16,13 +16,16 @@ def test_memory_knows_what_meets(seed: int) -> None:
     rng = np.random.default_rng(seed)
     whole = np.zeros(60)
 
+    apart = [np.zeros(3) for _ in range(4)]
+
     def part() -> Any:
         start, length = rng.integers(0, 50), rng.integers(0, 10)
         return whole[start : start + length][:: rng.choice([1, 2, -1])]
 
-    taken, others = SharedMemory([]), []
-    for _ in range(24):
-        array = part()
+    taken, others = SharedMemory(), []
+    for i in rng.permutation(36):
+        # Views, arrays of their own, and the one that the views are of; some twice.
+        array = part() if i < 24 else whole if i < 26 else apart[i % 4]
         meets = any(np.may_share_memory(array, other) for other in others)
         assert taken.holds_some_of(array) == meets
         taken.add(array)

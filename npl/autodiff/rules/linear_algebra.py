@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from npl.autodiff.primitives import Function, Several, summed_to, times
-from npl.autodiff.registry import RULES, as_array, composed, function
+from npl.autodiff.registry import RULES, composed, function
 from npl.autodiff.rules.shapes import swapped
-from npl.autodiff.tape import plain
+from npl.autodiff.tape import as_array, plain
 
 # ---------------------------------------------------------------------- inverses and determinants
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from npl.autodiff.primitives import Parents, like, pick, times
 from npl.autodiff.registry import RULES
 from npl.autodiff.tape import Bundle, Lazy, Node, Primitive, plain
-from npl.autodiff.traced import Argument, Traced
+from npl.autodiff.trace import Trace
+from npl.autodiff.traced import Traced
 from npl.engine.arguments import Array
 from npl.engine.loss import Loss
 from npl.engine.problem import Problem
@@ -211,30 +212,19 @@ def record(loss: Loss, operands: Sequence[Any], sample_weight: Any, normalizer: 
 RULES["loss"] = record
 
 
-def value_and_grad(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], numbers: Sequence[int]
-) -> tuple[Any, tuple[Array, ...]] | None:
-    """Return the value and the gradients of a loss of arrays: one pass gives both, with no way back to walk.
+def value_and_grad(call: Trace) -> tuple[Any, list[Array]] | None:
+    """Return the value and the gradients of a traced call that is no more than a loss of its arguments.
 
-    None for another function, where it is not as simple as that, and for whatever the transform refuses.
+    One pass gives both, and there is no way back to walk. None for any other call.
     """
-    is_own = isinstance(f, Loss) or str(getattr(f, "__module__", "")).startswith("npl.losses.")
-    if not is_own:
+    result = call.result
+    if type(result) is not TracedLoss or call.is_nested or not result.is_reduced:
         return None
-    call = list(args)
-    for number in numbers:
-        x = args[number]
-        if type(x) is not np.ndarray or x.dtype.kind != "f":
-            return None
-        call[number] = Argument(x, str(number))
-    result = f(*call, **kwargs)
-    if type(result) is not TracedLoss or not result.is_reduced:
-        return None
+    leaves = call.all_arguments()
     places = {parent.order: place for place, parent in result.parents}
-    leaves = [call[number] for number in numbers]
     if len(places) != len(leaves) or any(leaf.order not in places for leaf in leaves):
-        return None  # some are not differentiated here, or are from outside
+        return None
     value, gradients = result.problem.value_and_grad([places[leaf.order] for leaf in leaves])
     # Those of a pass have memory of their own.
     pairs = zip(gradients, leaves, strict=True)
-    return value, tuple([np.asarray(like(gradient, leaf), order="C") for gradient, leaf in pairs])
+    return value, [np.asarray(like(gradient, leaf), order="C") for gradient, leaf in pairs]

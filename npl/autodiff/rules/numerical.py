@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.registry import as_array, composed, is_traced, newer
+from npl.autodiff.registry import composed, newer
 from npl.autodiff.rules.selection import scatter
-from npl.autodiff.tape import plain
+from npl.autodiff.tape import as_array, is_traced, plain
 
 # ---------------------------------------------------------------------- differences and integrals
 

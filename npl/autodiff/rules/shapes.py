@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from npl.autodiff.primitives import Function, cast, spread
-from npl.autodiff.registry import RULES, composed, constant, function, is_traced, newer
+from npl.autodiff.registry import RULES, composed, constant, function, newer
 from npl.autodiff.rules.selection import rearranged, scatter
-from npl.autodiff.tape import plain
+from npl.autodiff.tape import is_traced, plain
 from npl.autodiff.traced import Traced
 
 RULES["astype"] = cast
@@ -70,9 +70,12 @@ function(
 )
 
 
+_ARRAYS = (np.ndarray, Traced)
+
+
 def swapped(x: Any) -> Any:
     """Return matrices transposed."""
-    return x.mT if isinstance(x, np.ndarray | Traced) else np.swapaxes(x, -1, -2)
+    return x.mT if isinstance(x, _ARRAYS) else np.swapaxes(x, -1, -2)
 
 
 RULES[np.matrix_transpose] = swapped

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from npl.autodiff.blockwise import is_finite
 from npl.autodiff.primitives import Function, Parents, spread, summed_to, times, zero_wins
 from npl.autodiff.registry import METHODS
 from npl.autodiff.rules.reductions import kept
@@ -138,12 +139,19 @@ def _float(x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
+def _refuse(axis: int, shape: tuple[int, ...]) -> int:
+    """Raise NumPy's error for an axis that is not there."""
+    return np.lib.array_utils.normalize_axis_index(axis, len(shape))
+
+
 class _Rows:
     """An array seen as rows along some axes, and the way back."""
 
     def __init__(self, shape: tuple[int, ...], axis: Axis) -> None:
         listed = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = [a % len(shape) for a in listed]
+        axes = [
+            a % len(shape) if -len(shape) <= a < len(shape) else _refuse(a, shape) for a in listed
+        ]
         lead = [i for i in range(len(shape)) if i not in axes]
         self.order = [*lead, *axes]
         self.is_in_order = self.order == list(range(len(shape)))
@@ -180,7 +188,7 @@ def _arranged(rows: Array, *, copy: bool | None = None) -> Array:
     Few classes lie one after the other: there NumPy reduces over whole vectors of rows. Of many, each row
     lies in one piece: there it adds pairwise, and loses fewer digits.
     """
-    dtype = np.float32 if rows.dtype == np.float16 else rows.dtype
+    dtype = np.float32 if rows.dtype == np.float16 else rows.dtype.type
     order: Any = "F" if rows.shape[1] <= CLASS_MAJOR_UP_TO else "C"
     return np.array(rows, dtype, order=order, copy=copy)
 
@@ -189,10 +197,10 @@ def _sums(rows: Array) -> tuple[list[Block], list[SumOfExp]]:
     """Return blocks of rows, and the sums of each."""
     if rows.size < _WORTHWHILE:
         with np.errstate(all="ignore"):
-            return [(slice(None),)], [sum_of_exp(_arranged(rows, copy=True))]
+            return [(slice(None),)], [sum_of_exp(rows, _arranged(rows, copy=True))]
     row_bytes = rows.shape[1] * _arranged(rows[:0]).itemsize
     blocks = threads.blocks(rows.shape[:1], row_bytes)
-    return blocks, threads.run(blocks, lambda b: sum_of_exp(_arranged(rows[b], copy=True)))
+    return blocks, threads.run(blocks, lambda b: sum_of_exp(rows[b], _arranged(rows[b], copy=True)))
 
 
 def _still(product: Any, v: Any, axis: Axis) -> Any:
@@ -238,10 +246,9 @@ class _LogSumExp(Primitive):
         def write(part: tuple[Block, SumOfExp]) -> None:
             block, own = part
             ct, total = rows[block], own.total[:, None]
-            if own.finite:
-                np.multiply(own.exp, ct / total, out=gradient[block])
-            else:
-                gradient[block] = zero_wins(ct, own.exp / total)
+            target = np.multiply(own.exp, ct / total, out=gradient[block])
+            if not is_finite(target if order == "C" else target.T):
+                target[...] = zero_wins(ct, own.exp / total)
 
         parts = list(zip(blocks, sums, strict=True))
         if a.size < _WORTHWHILE:

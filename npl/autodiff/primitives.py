@@ -148,6 +148,8 @@ class Elementwise(Primitive):
         for place, parent in parents:
             derivative = self.derivatives[place]
             if isinstance(derivative, float):
+                if derivative == 0.0:  # nothing arrives, also of what is infinite
+                    continue
                 gradient = cotangent
                 if derivative != 1.0:
                     if len(arguments) > 1:  # summed first, it is fewer elements to scale
@@ -284,11 +286,10 @@ def _summed_to(x: Any, shape: tuple[int, ...]) -> Any:
     axes = tuple(range(added)) + tuple(
         [i + added for i, size in enumerate(shape) if size == 1 and x.shape[i + added] != 1]
     )
-    leading = next((i for i, axis in enumerate(axes) if axis != i), len(axes))
-    if leading and type(x) is _ndarray:
-        x = sums.over_leading(x, leading)
-        axes = tuple([axis - leading for axis in axes[leading:]])
-    total = np.add.reduce(x, axes) if axes else x
+    if type(x) is _ndarray and axes == tuple(range(len(axes))):
+        total = sums.over_leading(x, len(axes))
+    else:
+        total = np.add.reduce(x, axes)
     return total if total.shape == shape else total.reshape(shape)
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from npl.autodiff import blockwise, buffers
 from npl.engine import threads
 from npl.engine.arguments import Array
-from npl.engine.threads import Block
 
 _WORTHWHILE = 1 << 12  # elements: below, NumPy's reduction is a single quick call
 _LANES = 8  # NumPy adds long rows in so many running sums
-_SHORT = 7  # columns: of fewer, NumPy's pairwise sum of one column after another takes less time
+_SHORT = 7  # columns: of fewer, one after another is added pairwise; a row each is a call of NumPy's loop
 
 
 def over_last(x: Array) -> Any:
@@ -55,14 +54,26 @@ def _add_columns(rows: Array, out: Array) -> None:
 
 
 def over_leading(x: Array, count: int) -> Any:
-    """Return the sum over the first `count` axes: that of the sums of blocks, where there is much to add."""
+    """Return the sum over the first `count` axes: of many rows that of the sums of runs of them.
+
+    One row after another, as NumPy adds them, each addition may lose as much as the whole sum's rounding.
+    """
     kept = math.prod(x.shape[count:])
-    if x.size < blockwise.CUT or kept < _SHORT or not x.flags.c_contiguous:
+    if x.size < blockwise.CUT or kept == 1 or not x.flags.c_contiguous:
         return np.add.reduce(x, tuple(range(count)))
     rows = x.reshape(-1, kept)
-
-    def work(block: Block) -> Any:
-        return np.add.reduce(rows[block], 0)
-
-    parts = threads.run(threads.blocks(rows.shape[:1], rows[0].nbytes), work)
+    if kept < _SHORT:
+        return np.add.reduce(rows.T.copy(), -1).reshape(x.shape[count:])
+    parts = threads.run(
+        threads.blocks(rows.shape[:1], rows[0].nbytes), lambda block: _sum_of_runs(rows[block])
+    )
     return np.add.reduce(parts, 0).reshape(x.shape[count:])
+
+
+def _sum_of_runs(rows: Array) -> Any:
+    """Return the sum of rows by runs of about as many as there are runs."""
+    length = math.isqrt(len(rows))
+    whole = len(rows) // length * length
+    runs = rows[:whole].reshape(-1, length, rows.shape[1])
+    total = np.add.reduce(np.add.reduce(runs, 1), 0)
+    return total + np.add.reduce(rows[whole:], 0)

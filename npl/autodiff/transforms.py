@@ -222,7 +222,8 @@ def jvp(
     (derivative,) = tape.pull_back(seeds, [cotangent], only=only, recorded=call.is_nested)
     if call.is_nested:
         return call.value(), derivative
-    return call.value(), as_results([cotangent], [derivative])[0][()]
+    given = [vector for own in vectors.values() for vector in own if vector is not None]
+    return call.value(), as_results([cotangent], [derivative], given)[0][()]
 
 
 def hvp(

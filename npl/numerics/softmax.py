@@ -17,7 +17,7 @@ from npl.engine.scratch import scratch_like
 from npl.numerics.rows import Array, flat, flat_index
 
 # The smallest normal numbers; `np.finfo` takes a microsecond.
-_TINY = {np.dtype(t): float(np.finfo(t).tiny) for t in (np.float32, np.float64)}
+_TINY = {np.dtype(t): np.finfo(t).tiny for t in (np.float32, np.float64, np.longdouble)}
 
 
 class ShiftedExp(NamedTuple):
@@ -47,52 +47,62 @@ def shifted_exp(logits: Array, out: Array | None = None) -> ShiftedExp:
     return ShiftedExp(exp, maximum, finite)
 
 
+def _sum_left(logits: Array, left_out: Array, row: ShiftedExp) -> Array:
+    """Return the sum of each row of `row.exp`, in which the entry `left_out` is 0 already."""
+    sums: Array = np.add.reduce(row.exp, -1)
+    _sum_small_again(sums, logits, row.maximum, left_out)
+    return sums
+
+
+def _sum_small_again(
+    sums: Array, logits: Array, maximum: Array, left_out: Array | None = None
+) -> None:
+    r"""Take sums as small as their terms' underflow again, relative to their own largest terms.
+
+    $\sum_k e^{x_k - m} = h \cdot h \sum_k e^{x_k - s}$ with $h = e^{(s - m)/2}$ rounds to a subnormal number
+    once, at the end, where a thousand subnormal terms would have rounded each. What is `left_out` of a row
+    is its largest term unless it is given.
+    """
+    limit = logits.shape[-1] * _TINY[sums.dtype]
+    if np.minimum.reduce(sums) > limit:
+        return
+    small = sums < limit
+    rest = logits[small].astype(sums.dtype, copy=False)
+    left = rest.argmax(-1) if left_out is None else left_out[small]
+    np.put_along_axis(rest, left[:, None], -np.inf, -1)
+    second = rest.max(-1)
+    half = np.exp((second - maximum[small]) / 2)
+    relative = np.exp(rest - second[:, None]).sum(-1)
+    sums[small] = np.where(second == -np.inf, 0, relative * half * half)
+
+
 class SumOfExp(NamedTuple):
     """The sum of `exp(x)` of each row, relative to its largest term, and its logarithm."""
 
     logarithm: Array  # (n,)
     total: Array  # (n,), the sum of `exp`
     exp: Array  # (n, C), exp(x - max x)
-    finite: bool  # whether every maximum is
 
 
-def sum_of_exp(logits: Array) -> SumOfExp:
-    r"""Return $\log \sum_c e^{x_c}$ of each row, and what it is made of, in the memory of the logits.
+def sum_of_exp(logits: Array, arranged: Array) -> SumOfExp:
+    r"""Return $\log \sum_c e^{x_c}$ of each row, and what it is made of.
 
     $\max x + \log(1 + R)$: the largest terms are 1 exactly, and all but one of them are added to the sum
-    $R$ of the others, which beside a 1 would lose their digits. Error: a few $u$ of both terms.
+    $R$ of the others, which beside a 1 would lose their digits. Error: a few $u$ of both terms. The
+    exponentials take the memory of `arranged`, which holds the logits too, in the layout wanted.
     """
-    exp, maximum, finite = shifted_exp(logits, logits)
+    exp, maximum, finite = shifted_exp(arranged, arranged)
     ones = np.floor(exp, out=scratch_like(exp))
     others = np.add.reduce(ones, -1)
     others -= 1
     others += np.add.reduce(np.subtract(exp, ones, out=ones), -1)
+    _sum_small_again(others, logits, maximum)
     logarithm = np.log1p(others)
     logarithm += maximum
     if not finite:
         logarithm = np.where(np.isfinite(maximum), logarithm, maximum)
     others += 1
-    return SumOfExp(logarithm, others, exp, finite)
-
-
-def _sum_left(logits: Array, left_out: Array, row: ShiftedExp) -> Array:
-    r"""Return the sum of each row of `row.exp`, in which the entry `left_out` is 0 already.
-
-    A sum as small as its terms' underflow is taken again, relative to its own largest term:
-    $\sum_k e^{x_k - m} = h \cdot h \sum_k e^{x_k - s}$ with $h = e^{(s - m)/2}$ rounds to a subnormal
-    number once, at the end, where a thousand subnormal terms would have rounded each.
-    """
-    sums: Array = np.add.reduce(row.exp, -1)
-    limit = logits.shape[-1] * _TINY[sums.dtype]
-    if not np.minimum.reduce(sums) > limit:
-        small = sums < limit
-        rest = logits[small]
-        np.put_along_axis(rest, left_out[small, None], -np.inf, -1)
-        second = rest.max(-1)
-        half = np.exp((second - row.maximum[small]) / 2)
-        relative = np.exp(rest - second[:, None]).sum(-1)
-        sums[small] = np.where(second == -np.inf, 0, relative * half * half)
-    return sums
+    return SumOfExp(logarithm, others, exp)
 
 
 class LabelledSoftmax(NamedTuple):

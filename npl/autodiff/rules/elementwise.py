@@ -17,6 +17,7 @@ from npl.autodiff.tape import Node, plain
 from npl.engine.scratch import scratch_like
 from npl.numerics import logistic, sigmoids
 
+_NUMBERS = (int, float)
 _LOG_2 = float(np.log(2.0))
 _LOG_10 = float(np.log(10.0))
 
@@ -66,6 +67,11 @@ elementwise(np.add, 1.0, 1.0)
 elementwise(np.subtract, 1.0, -1.0)
 
 
+def _reciprocal(y: Any) -> Any:
+    """Return 1 / y, of a Python number too, whose own division by 0 raises."""
+    return float(np.divide(1.0, y)) if isinstance(y, _NUMBERS) and y == 0 else 1 / y
+
+
 class _Product(Elementwise):
     """A product, of which x * x is a square: the same value, and one derivative instead of two."""
 
@@ -77,7 +83,7 @@ class _Product(Elementwise):
 
 
 RULES[np.multiply] = _Product(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x)
-elementwise(np.divide, lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y)
+elementwise(np.divide, lambda ans, x, y: _reciprocal(y), lambda ans, x, y: -ans / y)
 elementwise(np.negative, -1.0)
 elementwise(np.remainder, 1.0, lambda ans, x, y: -np.floor(x / y))
 elementwise(np.fmod, 1.0, lambda ans, x, y: -np.trunc(x / y))

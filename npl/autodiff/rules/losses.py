@@ -9,6 +9,7 @@ import numpy as np
 
 from npl.autodiff.primitives import Parents, like, pick, times
 from npl.autodiff.registry import RULES
+from npl.autodiff.results import as_results
 from npl.autodiff.tape import Bundle, Lazy, Node, Primitive, plain
 from npl.autodiff.trace import Trace
 from npl.autodiff.traced import Traced
@@ -222,9 +223,9 @@ def value_and_grad(call: Trace) -> tuple[Any, list[Array]] | None:
         return None
     leaves = call.all_arguments()
     places = {parent.order: place for place, parent in result.parents}
-    if len(places) != len(leaves) or any(leaf.order not in places for leaf in leaves):
+    is_each_once = len(result.parents) == len(places) == len(leaves)
+    if not is_each_once or any(leaf.order not in places for leaf in leaves):
         return None
-    value, gradients = result.problem.value_and_grad([places[leaf.order] for leaf in leaves])
-    # Those of a pass have memory of their own.
-    pairs = zip(gradients, leaves, strict=True)
-    return value, [np.asarray(like(gradient, leaf), order="C") for gradient, leaf in pairs]
+    value, found = result.problem.value_and_grad([places[leaf.order] for leaf in leaves])
+    gradients = [like(gradient, leaf) for gradient, leaf in zip(found, leaves, strict=True)]
+    return value, as_results(leaves, gradients)

@@ -51,7 +51,10 @@ def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
     if dtype is None or _result_dtype(function, *[_kind(a) for a in arguments]) != dtype:
         return function(*arguments)
     shapes = {argument.shape for argument in arguments if _is_array(argument)}
-    shape = np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop()
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        return function(*arguments)  # which says what does not fit
     out = buffers.take(shape, dtype)
     if out.size < CUT and not _is_slow(function, dtype):
         return function(*arguments, out=out)

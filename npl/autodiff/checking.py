@@ -78,6 +78,10 @@ def check_grads(
     """
     if order not in (1, 2):
         raise ValueError(f"check_grads: order is {order!r}; it must be 1 or 2.")
+    if not isinstance(args, list | tuple):
+        raise TypeError(
+            f"check_grads: args is {type(args).__name__}; it must be a tuple of the arguments."
+        )
     rng = np.random.default_rng(seed)
     value, pullback = vjp(f, *args, **kwargs)
     cotangent = rng.uniform(0.5, 1.5, np.shape(value))

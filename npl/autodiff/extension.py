@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from npl.autodiff.primitives import Function, summed_to
 from npl.autodiff.registry import RULES
 from npl.autodiff.scipy_rules import load_special_rules
-from npl.autodiff.tape import Rule
+from npl.autodiff.tape import Node, Rule, as_array
 
 
 def primitive(function: Callable[..., Any]) -> Function:
@@ -39,6 +40,7 @@ def primitive(function: Callable[..., Any]) -> Function:
     """
     name = getattr(function, "__name__", repr(function))
 
+    @functools.wraps(function)
     def to_array(*args: Any, **options: Any) -> Any:
         result = function(*args, **options)
         if isinstance(result, tuple):
@@ -68,7 +70,8 @@ def defvjp(function: Any, *rules: Any) -> None:
     Raises
     ------
     TypeError
-        If there is no rule, one is no function, or `function` does not hand traced arrays over.
+        If there is no rule, one is no function, or `function` does not hand traced arrays over. On the way
+        back, if a rule returns no array; ValueError, if one of another shape than its argument's.
 
     Examples
     --------
@@ -88,7 +91,7 @@ def defvjp(function: Any, *rules: Any) -> None:
             "npl.primitive returned."
         )
     if isinstance(function, Function):
-        function.rules = rules
+        function.rules = _all_checked(rules, function.name)
         return
     if not isinstance(function, np.ufunc | type(np.sum)):
         name = getattr(function, "__name__", repr(function))
@@ -99,12 +102,42 @@ def defvjp(function: Any, *rules: Any) -> None:
     if isinstance(function, np.ufunc):
         load_special_rules()  # now, or it would replace this rule later
         rules = tuple([None if rule is None else _summed(rule, i) for i, rule in enumerate(rules)])
-    RULES[function] = Function(function, *rules)
+    RULES[function] = Function(function, *_all_checked(rules, function.__name__))
+
+
+def _all_checked(rules: Sequence[Rule | None], name: str) -> tuple[Rule | None, ...]:
+    return tuple(
+        [None if rule is None else _checked(rule, place, name) for place, rule in enumerate(rules)]
+    )
+
+
+def _checked(rule: Rule, place: int, name: str) -> Rule:
+    """Return a rule whose result is looked at: of another shape it would go on without a word."""
+
+    @functools.wraps(rule)
+    def checked(ct: Any, ans: Any, *args: Any, **options: Any) -> Any:
+        gradient = rule(ct, ans, *args, **options)
+        shape = np.shape(args[place])
+        if not isinstance(gradient, Node | np.ndarray | np.generic | float | int):
+            raise TypeError(
+                f"npl.defvjp: the rule of {name} for argument {place} returned {type(gradient).__name__}; it "
+                f"must return the gradient, an array of the argument's shape {shape}."
+            )
+        gradient = as_array(gradient)
+        if gradient.shape != shape:
+            raise ValueError(
+                f"npl.defvjp: the rule of {name} for argument {place} returned an array of shape "
+                f"{gradient.shape}; the argument has shape {shape}. Did you mean np.broadcast_to?"
+            )
+        return gradient
+
+    return checked
 
 
 def _summed(rule: Rule, place: int) -> Rule:
     """Return a rule of a ufunc, with broadcasting undone."""
 
+    @functools.wraps(rule)
     def undone(ct: Any, ans: Any, *args: Any, **options: Any) -> Any:
         return summed_to(rule(ct, ans, *args, **options), np.shape(args[place]))
 

@@ -55,7 +55,8 @@ class Function(Primitive):
                 if rule is None:
                     raise TypeError(
                         f"{self.name}: no derivative with respect to argument {place} "
-                        f"({self._argument(place)}). npl.stop_gradient(x) holds it constant."
+                        f"({self._argument(place)}). npl.defvjp gives it one; npl.stop_gradient(x) holds it "
+                        "constant."
                     )
                 gradient = rule(cotangent, answer, *arguments, **node.options)
             if gradient.dtype is not parent.dtype:  # type: ignore[attr-defined]
@@ -156,8 +157,9 @@ class Elementwise(Primitive):
                         gradient = summed_to(gradient, parent.value.shape)
                     gradient = _scaled(gradient, derivative)
             elif derivative is None:
+                name = refusals.ufunc_name(self.function) if self._is_ufunc else self.name  # type: ignore[arg-type]
                 raise TypeError(
-                    f"{self.name}: no derivative with respect to argument {place}. "
+                    f"{name}: no derivative with respect to argument {place}. npl.defvjp gives it one; "
                     "npl.stop_gradient(x) holds it constant."
                 )
             else:

@@ -27,6 +27,17 @@ def no_rule_for(function: Callable[..., Any]) -> TypeError:
     return no_rule(name)
 
 
+def of_an_option(function: Callable[..., Any], error: TypeError) -> TypeError:
+    """Return the error for an option that a rule does not take, or else the error itself."""
+    _, is_option, option = str(error).partition("got an unexpected keyword argument ")
+    if not is_option:
+        return error
+    return TypeError(
+        f"npl: {_name(function)} has a derivative rule, but none with {option}. Write it with other "
+        "functions, or make it a primitive: f = npl.primitive(...); npl.defvjp(f, lambda ct, ans, x: ...)."
+    )
+
+
 def no_rule(name: str) -> TypeError:
     """Return the error for what has no rule."""
     return TypeError(

@@ -57,7 +57,10 @@ class Traced(Methods, Node):
             raise refusals.no_rule_for(function)
         if kwargs:
             args, kwargs = by_position(function, args, kwargs)
-        return rule(*args, **kwargs)
+        try:
+            return rule(*args, **kwargs)
+        except TypeError as error:
+            raise refusals.of_an_option(function, error) from error.__cause__
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise refusals.turned_plain(sys._getframe(1))

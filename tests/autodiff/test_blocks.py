@@ -23,6 +23,7 @@ ROWS = [
     and "np.array" not in row.expression.replace("np.array([1, 2, 3])", "")
 ]
 TIMES = blockwise.LARGE // 3 + 7
+CUT_ROWS = blockwise.CUT // 200 + 1  # of 200 elements, from which on there are blocks
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.expression) for row in ROWS])
@@ -60,7 +61,8 @@ def test_an_elementwise_function(row: Row) -> None:
     ("first", "second"),
     [
         ((300, 200), (200,)), ((300, 200), (300, 1)), ((1, 200), (300, 1)), ((300, 200), ()),
-        ((), (300, 200)),
+        ((), (300, 200)), ((CUT_ROWS, 200), (200,)), ((CUT_ROWS, 200), (CUT_ROWS, 1)),
+        ((CUT_ROWS, 1), (1, 200)), ((CUT_ROWS, 200), ()),
         ((300, 1, 20), (1, 15, 1)), ((70_000,), (1,)), ((1, 70_000), (2, 1)), ((40_000, 1), (1, 0)),
         ((40_000, 0), (1, 1)),
     ],
@@ -89,8 +91,9 @@ def test_broadcasting(operation: str, first: Any, second: Any) -> None:
 
 @pytest.mark.parametrize("layout", ["fortran", "strided", "reversed", "big-endian", "mixed dtype"])
 def test_layouts(layout: str) -> None:
-    x = np.random.default_rng(0).normal(size=(300, 400))
-    y = np.random.default_rng(1).normal(size=(300, 400))
+    shape = (2 * CUT_ROWS, 200)
+    x = np.random.default_rng(0).normal(size=shape)
+    y = np.random.default_rng(1).normal(size=shape)
     laid: Any = {
         "fortran": np.asfortranarray(x),
         "strided": np.repeat(x, 2, 1)[:, ::2],
@@ -143,10 +146,31 @@ def test_the_dtype_is_that_of_small_arrays(expression: str, dtype: Any) -> None:
 
 
 def test_warnings_are_those_of_the_caller() -> None:
-    x = np.zeros(100_000)
+    x = np.zeros(2 * blockwise.CUT)
     with pytest.warns(RuntimeWarning, match="divide by zero"):
         npl.vjp(np.log, x)
     with np.errstate(divide="ignore"):
         npl.vjp(np.log, x)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
         npl.vjp(np.log, x)
+    called: list[str] = []
+    with np.errstate(all="call", call=lambda kind, _: called.append(kind)):
+        npl.vjp(np.log, x)
+        npl.vjp(lambda x: np.sum(x, -1), np.full((30_000, 10), 1e308))
+    assert set(called) == {"divide by zero", "overflow"}
+
+
+def test_shapes_that_do_not_fit_are_numpys_error() -> None:
+    for sizes in ((10, 11), (200, 300), (40_000, 300), (40_000, 30_000)):
+        x, y = (np.ones(size) for size in sizes)
+        with pytest.raises(ValueError, match="could not be broadcast together"):
+            npl.vjp(lambda x, y: x * y, x, y)
+
+
+def test_division_by_a_number_0() -> None:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, pullback = npl.vjp(lambda x: x / 0, np.array([1.0, -2.0]))
+    np.testing.assert_array_equal(value, [np.inf, -np.inf])
+    np.testing.assert_array_equal(pullback(np.array([1.0, 0.0]))[0], [np.inf, 0])
+    zero = npl.vjp(lambda x: np.copysign(1.0, x), np.ones(2))[1](np.full(2, np.inf))[0]
+    np.testing.assert_array_equal(zero, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -246,3 +247,72 @@ def test_adversarial_inputs() -> None:
     gradient = npl.grad(lambda x: F.cross_entropy(x @ w, y))(x)
     worse = x + 0.01 * np.sign(gradient)
     assert F.cross_entropy(worse @ w, y) > F.cross_entropy(x @ w, y)
+
+
+@EVERY_CASE
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_a_loss_alone(case: Case, layout: Any) -> None:
+    """One pass gives its value and gradient: they are what the way back gives, bit for bit."""
+    loss = case.make(reduction="sum")
+    arguments = tuple(
+        np.asarray(argument, order=layout) if isinstance(argument, np.ndarray) else argument
+        for argument in drawn(case)
+    )
+    value, pullback = npl.vjp(loss, *arguments)
+    walked = pullback(1.0)
+    for numbers in {case.differentiable, case.differentiable[::-1], case.differentiable[:1]}:
+        got, gradients = npl.value_and_grad(loss, numbers)(*arguments)
+        assert got == value
+        assert type(got) is type(value)
+        for number, gradient in zip(numbers, gradients, strict=True):
+            np.testing.assert_array_equal(gradient, walked[number])
+            assert gradient.dtype == walked[number].dtype
+            assert type(gradient) is type(walked[number])
+            if isinstance(gradient, np.ndarray):
+                assert gradient.flags.writeable
+                assert gradient.flags.c_contiguous
+                assert not any(
+                    np.shares_memory(gradient, argument)
+                    for argument in arguments
+                    if isinstance(argument, np.ndarray)
+                )
+
+
+def test_the_gradient_of_a_loss_of_numbers_is_a_number() -> None:
+    for x in (0.3, np.float64(0.3), np.float32(0.3)):
+        got = npl.grad(npl.MSELoss())(x, 1.0)
+        assert isinstance(got, np.floating)
+        assert got == npl.vjp(npl.MSELoss(), x, 1.0)[1](1.0)[0]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        npl.KLDivLoss(reduction="sum"),
+        F.poisson_nll_loss,
+        F.cross_entropy,
+        F.mse_loss,
+        F.smooth_l1_loss,
+    ],
+)
+def test_one_array_for_two_operands(function: Any) -> None:
+    p = RNG.uniform(0.1, 0.9, (2, 3))
+    got = npl.grad(lambda a: function(a, a))(p)
+    close(got, npl.vjp(lambda a: function(a, a), p)[1](1.0)[0])
+    first, second = npl.grad(function, (0, 1))(p, p)
+    close(got, first + second)
+
+
+def test_a_gradient_inside_what_calls_a_loss() -> None:
+    calls = []
+
+    @functools.wraps(F.mse_loss)
+    def scaled(input: Any, target: Any) -> Any:
+        calls.append(input)
+        inner = npl.grad(lambda s: np.sum(s * input))(1.0)
+        return F.mse_loss(input, inner * np.ones_like(target))
+
+    x, target = np.array([1.0, 2.0, 3.0]), np.zeros(3)
+    expected = 2 / 3 * ((x - x.sum()) - np.sum(x - x.sum()))
+    close(npl.grad(scaled)(x, target), expected)
+    assert len(calls) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import npl
-from npl.autodiff import trace
+from npl.autodiff import buffers, trace
 
 X = np.array([1.0, -2.0, 3.0])
 
@@ -284,3 +284,38 @@ def test_what_is_looked_at_cannot_be_written_to() -> None:
     np.testing.assert_array_equal(x, X)
     copies = npl.grad(f)(x, lambda seen: {"x": seen["x"].copy(), "y": [seen["y"][0].copy()]})
     np.testing.assert_array_equal(copies, np.exp(X))
+
+
+def test_a_tangent_is_not_handed_back() -> None:
+    tangent = np.ones(4)
+    change = npl.jvp(lambda x: x + 1.0, (np.zeros(4),), (tangent,))[1]
+    assert not np.shares_memory(change, tangent)
+
+
+def test_what_is_free() -> None:
+    own = [np.ones(3)]
+    assert buffers.is_free(own)
+    assert not buffers.is_free([own[0]]), "two lists hold it"
+    assert not buffers.is_free([np.ones(3)[:]])
+    assert not buffers.is_free([np.ones(3).view(np.matrix)])
+    fixed = [np.ones(3)]
+    fixed[0].flags.writeable = False
+    assert not buffers.is_free(fixed)
+    assert not buffers.is_free([1.0])
+
+
+def test_memory_is_used_again() -> None:
+    def arrays() -> set[int]:
+        return {id(array) for array in buffers._spare.arrays}
+
+    def f(x: Any) -> Any:
+        return np.sum(np.sin(np.exp(x) * x))
+
+    x = np.random.default_rng(3).normal(size=buffers.WORTHWHILE_BYTES // 8)
+    npl.grad(f)(x)
+    kept = arrays()
+    assert kept
+    npl.grad(f)(x)
+    assert kept & arrays()
+    buffers.give([np.empty(buffers._KEPT_BYTES // 8 + 1)])
+    assert kept & arrays(), "one that is too large drives nothing out"

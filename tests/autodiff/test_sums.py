@@ -21,10 +21,13 @@ SHAPES = [(3, 5), (500, 9), (9000, 15), (300, 4, 200), (50_000, 3), (20_000, 10)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_over_the_last_axis(shape: tuple[int, ...], dtype: Any) -> None:
     x = normal(*shape).astype(dtype)
-    for array in (x, np.asfortranarray(x), np.repeat(x, 2, 0)[::2], x[:, ::-1]):
-        np.testing.assert_array_equal(sums.over_last(array), np.sum(array, -1))
+    layouts = [x, np.asfortranarray(x), np.repeat(x, 2, 0)[::2], x[:, ::-1]]
+    for array in [*layouts, x.astype(x.dtype.newbyteorder(">"))]:
+        expected = np.sum(array, -1)
+        np.testing.assert_array_equal(sums.over_last(array), expected)
         value, pullback = npl.vjp(lambda x: np.sum(x, -1), array)
-        np.testing.assert_array_equal(value, np.sum(array, -1))
+        np.testing.assert_array_equal(value, expected)
+        assert value.dtype == expected.dtype
         ct = normal(*value.shape, seed=1).astype(dtype)
         expected = np.broadcast_to(ct[..., None], shape)
         np.testing.assert_array_equal(pullback(ct)[0], expected)
@@ -35,6 +38,8 @@ def test_over_the_last_axis(shape: tuple[int, ...], dtype: Any) -> None:
 def test_rows_of_every_length(classes: int, rows: int) -> None:
     x = normal(rows, classes) * 10.0 ** normal(rows, classes, seed=1)
     np.testing.assert_array_equal(sums.over_last(x), np.sum(x, -1))
+    zeros = np.full((rows, classes), -0.0)
+    np.testing.assert_array_equal(np.signbit(sums.over_last(zeros)), np.signbit(np.sum(zeros, -1)))
 
 
 def test_sums_of_numbers_out_of_range() -> None:
@@ -49,17 +54,32 @@ def test_sums_of_numbers_out_of_range() -> None:
 
 
 @pytest.mark.parametrize(("shape", "count"), [
-    ((9, 7), 1), ((40_000, 8), 1), ((40_000, 3), 1), ((200, 200, 10), 2), ((2, 100_000), 1),
-    ((30, 20, 500), 2),
+    ((9, 7), 1), ((40_000, 8), 1), ((40_000, 3), 1), ((200, 200, 10), 2), ((2, 200_000), 1),
+    ((30, 20, 500), 2), ((300_000, 3), 1), ((500, 600, 1), 2), ((70_001, 9), 1),
 ])  # fmt: skip
 def test_over_leading_axes(shape: tuple[int, ...], count: int) -> None:
     x = normal(*shape)
-    got = sums.over_leading(x, count)
-    assert got.shape == shape[count:]
     columns = x.reshape(-1, math.prod(shape[count:])).T
-    for own, column in list(zip(got.reshape(-1), columns, strict=True))[:50]:
-        scale = math.fsum(np.abs(column))
-        assert abs(own - math.fsum(column)) <= 1e-14 * scale
+    for array in (x, np.asfortranarray(x)):
+        got = sums.over_leading(array, count)
+        assert got.shape == shape[count:]
+        for own, column in list(zip(got.reshape(-1), columns, strict=True))[:50]:
+            scale = math.fsum(np.abs(column))
+            assert abs(own - math.fsum(column)) <= 1e-14 * scale
+
+
+@pytest.mark.parametrize(("shape", "parameter"), [
+    ((300_000, 1, 2, 2), (1, 1, 1, 1)), ((300_000, 1, 6), (1, 1, 1)), ((300_000, 1, 4), (1, 1)),
+    ((300_000, 3), (3,)), ((300_000, 8), (8,)), ((300_000, 8), (1, 8)), ((400, 500, 8), (500, 1)),
+])  # fmt: skip
+def test_the_gradient_of_what_is_spread_keeps_its_digits(
+    shape: tuple[int, ...], parameter: tuple[int, ...]
+) -> None:
+    x = np.full(shape, 0.1, np.float32)
+    got = npl.grad(lambda s: np.sum(s * x))(np.ones(parameter, np.float32))
+    terms = x.size // got.size
+    exact = terms * float(np.float32(0.1))
+    assert abs(got - exact).max() <= 1e-7 * math.isqrt(terms) * exact
 
 
 def test_the_gradient_of_what_is_spread() -> None:
@@ -165,3 +185,42 @@ def test_logsumexp_keeps_what_is_small(classes: int) -> None:
     assert got[2] == -np.inf
     assert got[3] == np.inf
     assert math.isnan(got[4])
+
+
+@pytest.mark.parametrize("rows", [2, 9000])
+@pytest.mark.parametrize("dead", [-np.inf, np.nan])
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
+def test_rows_without_a_softmax_have_no_part(name: str, dead: float, rows: int) -> None:
+    """A cotangent of 0 wins, to both orders, over a row of -inf alone, and one with NaN."""
+    x = normal(rows, 3)
+    x[1] = dead
+    function = getattr(npl.special, name)
+    chosen = np.arange(rows) != 1
+
+    def f(x: Any) -> Any:
+        out = function(x, 1) ** 2
+        return np.sum(np.where(chosen if out.ndim == 1 else chosen[:, None], out, 0))
+
+    alive = np.where(chosen[:, None], x, 0)
+    vector = np.ones_like(x) * [1, 2, 3]
+    with np.errstate(invalid="ignore"):
+        got, product = npl.grad(f)(x), npl.hvp(f, (x,), vector)
+    expected, expected_product = npl.grad(f)(alive), npl.hvp(f, (alive,), vector)
+    for own, exact in ((got, expected), (product, expected_product)):
+        np.testing.assert_array_equal(own[1], 0)
+        np.testing.assert_allclose(own[chosen], exact[chosen], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("classes", [50, 2000])
+def test_terms_below_the_normal_range_beside_a_0(classes: int, dtype: Any) -> None:
+    """Each of them is subnormal, and has few digits; their sum is not."""
+    x = np.full((3, classes), np.log(float(np.finfo(dtype).tiny) / (classes / 8)), dtype)
+    x[:, 0] = 0
+    exact = (classes - 1) * math.exp(float(x[0, 1]))
+    np.testing.assert_allclose(npl.special.logsumexp(x, 1), exact, rtol=64 * np.finfo(dtype).eps)
+
+
+def test_an_axis_that_is_not_there() -> None:
+    with pytest.raises(np.exceptions.AxisError, match="axis 5 is out of bounds"):
+        npl.special.logsumexp(np.ones((2, 3)), 5)

@@ -21,7 +21,8 @@ from npl.engine.threads import Block
 LARGE = 1 << 15
 # From this many on, blocks and threads pay for every function: below, waking a thread that has slept (some
 # 100 µs) takes as long as the work.
-CUT = 1 << 18
+CUT = 1 << 19
+_CUT_OF_SPREAD = 1 << 18  # of arrays that lie otherwise, over which NumPy loops in short runs
 # A block's temporaries, of half a megabyte each in float64, fit a core's own cache.
 _ELEMENTS = 1 << 16
 DOT_SIZE = 1 << 13  # a dot product of more elements wakes the threads of BLAS
@@ -56,7 +57,7 @@ def applied(function: np.ufunc, arguments: Sequence[Any]) -> Any:
     except ValueError:
         return function(*arguments)  # which says what does not fit
     out = buffers.take(shape, dtype)
-    if out.size < CUT and not _is_slow(function, dtype):
+    if not _pays(function, arguments, out):
         return function(*arguments, out=out)
     parts = _Parts(shape, [*arguments, out])
 
@@ -95,7 +96,7 @@ def scaled(
         return None
     out = buffers.take(answer.shape, answer.dtype)
     arrays = [cotangent, answer, *arguments, out]
-    if out.size < CUT and not _is_slow(function, out.dtype):
+    if not _pays(function, arrays, out):
         with BlockScope():
             _multiply(derivative, *arrays)
         return out
@@ -151,6 +152,16 @@ class _Parts:
     def of(self, block: Block) -> list[Any]:
         """Return a block of each array."""
         return [array[block] if _is_array(array) else array for array in self._arrays]
+
+
+def _pays(function: Callable[..., Any], arguments: Sequence[Any], out: Array) -> bool:
+    """Whether blocks and threads pay for a function with this result."""
+    if out.size >= CUT or _is_slow(function, out.dtype):
+        return True
+    return out.size >= _CUT_OF_SPREAD and any(
+        _is_array(a) and out.ndim > 1 and not (a.shape == out.shape and a.flags.c_contiguous)
+        for a in arguments
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -11,6 +11,9 @@ from npl.autodiff import blockwise, buffers
 from npl.engine import threads
 from npl.engine.arguments import Array
 
+CUT = (
+    1 << 18
+)  # elements, from which on there are blocks: a row takes longer to add than to multiply
 _WORTHWHILE = 1 << 12  # elements: below, NumPy's reduction is a single quick call
 _LANES = 8  # NumPy adds long rows in so many running sums
 _SHORT = 7  # columns: of fewer, one after another is added pairwise; a row each is a call of NumPy's loop
@@ -25,7 +28,7 @@ def over_last(x: Array) -> Any:
     out = buffers.take(rows.shape[:1], x.dtype)
     # NumPy adds float16 in float32.
     add = _add_columns if 1 < len(rows.T) < 2 * _LANES and x.dtype.itemsize > 2 else _add_rows
-    if x.size < blockwise.CUT:
+    if x.size < CUT:
         add(rows, out)
     else:
         blocks = threads.blocks(out.shape, rows[0].nbytes)
@@ -59,7 +62,7 @@ def over_leading(x: Array, count: int) -> Any:
     One row after another, as NumPy adds them, each addition may lose as much as the whole sum's rounding.
     """
     kept = math.prod(x.shape[count:])
-    if x.size < blockwise.CUT or kept == 1 or not x.flags.c_contiguous:
+    if x.size < CUT or kept == 1 or not x.flags.c_contiguous:
         return np.add.reduce(x, tuple(range(count)))
     rows = x.reshape(-1, kept)
     if kept < _SHORT:

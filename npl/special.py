@@ -239,23 +239,27 @@ class _LogSumExp(Primitive):
             ct = spread(kept(cotangent, a.shape, axis), a.shape)
             return [(parent, times(ct, softmax(a, axis)))]
         rows = cotangent.reshape(-1, 1)
-        first = sums[0].exp
-        order: Any = "F" if first.flags.f_contiguous else "C"
-        gradient = np.empty((view.count, view.classes), first.dtype, order)
-
-        def write(part: tuple[Block, SumOfExp]) -> None:
-            block, own = part
-            ct, total = rows[block], own.total[:, None]
-            target = np.multiply(own.exp, ct / total, out=gradient[block])
-            if not is_finite(target if order == "C" else target.T):
-                target[...] = zero_wins(ct, own.exp / total)
-
-        parts = list(zip(blocks, sums, strict=True))
-        if a.size < _WORTHWHILE:
-            write(parts[0])
+        if len(sums) == 1:
+            gradient = _softmax_times(rows, sums[0])
         else:
-            threads.run(parts, write)
+            order: Any = "F" if sums[0].exp.flags.f_contiguous else "C"
+            gradient = np.empty((view.count, view.classes), sums[0].exp.dtype, order)
+
+            def write(part: tuple[Block, SumOfExp]) -> None:
+                block, own = part
+                _softmax_times(rows[block], own, gradient[block])
+
+            threads.run(list(zip(blocks, sums, strict=True)), write)
         return [(parent, view.restored(gradient, a.dtype))]
+
+
+def _softmax_times(ct: Array, sums: SumOfExp, out: Array | None = None) -> Array:
+    """Return the cotangent of each row times its softmax, in which a zero wins."""
+    total = sums.total[:, None]
+    product: Array = np.multiply(sums.exp, ct / total, out=out)
+    if not is_finite(product):
+        product[...] = zero_wins(ct, sums.exp / total)
+    return product
 
 
 def _plain_softmax(x: Array, axis: Axis) -> Any:

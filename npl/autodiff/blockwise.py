@@ -124,9 +124,9 @@ def is_finite(x: Any) -> bool:
         return math.isfinite(x)
     if x.size < DOT_SIZE:
         return math.isfinite(np.vdot(x, x))
-    return math.isfinite(
-        np.einsum("i->", x.reshape(-1)) if x.flags.c_contiguous else np.add.reduce(x, None)
-    )
+    if not x.flags.forc:
+        return math.isfinite(np.add.reduce(x, None))
+    return math.isfinite(np.einsum("i->", x.reshape(-1, order="A")))
 
 
 class _Parts:

@@ -11,12 +11,12 @@ from npl.autodiff import blockwise, buffers
 from npl.engine import threads
 from npl.engine.arguments import Array
 
-CUT = (
-    1 << 18
-)  # elements, from which on there are blocks: a row takes longer to add than to multiply
+# Elements from which on there are blocks: a row takes longer to add than to multiply.
+CUT = 1 << 18
 _WORTHWHILE = 1 << 12  # elements: below, NumPy's reduction is a single quick call
 _LANES = 8  # NumPy adds long rows in so many running sums
-_SHORT = 7  # columns: of fewer, one after another is added pairwise; a row each is a call of NumPy's loop
+_MANY = 1 << 12  # rows, one after another: their roundings add up
+_LONG = 1 << 8  # elements of a row from which on NumPy's loop over it takes most of the time
 
 
 def over_last(x: Array) -> Any:
@@ -57,26 +57,33 @@ def _add_columns(rows: Array, out: Array) -> None:
 
 
 def over_leading(x: Array, count: int) -> Any:
-    """Return the sum over the first `count` axes: of many rows that of the sums of runs of them.
-
-    One row after another, as NumPy adds them, each addition may lose as much as the whole sum's rounding.
-    """
+    """Return the sum over the first `count` axes, in less time than NumPy and with fewer roundings."""
     kept = math.prod(x.shape[count:])
-    if x.size < CUT or kept == 1 or not x.flags.c_contiguous:
+    if x.size < _WORTHWHILE or kept == 1 or not x.flags.c_contiguous:
         return np.add.reduce(x, tuple(range(count)))
     rows = x.reshape(-1, kept)
-    if kept < _SHORT:
-        return np.add.reduce(rows.T.copy(), -1).reshape(x.shape[count:])
-    parts = threads.run(
-        threads.blocks(rows.shape[:1], rows[0].nbytes), lambda block: _sum_of_runs(rows[block])
-    )
-    return np.add.reduce(parts, 0).reshape(x.shape[count:])
+    if x.size < 4 * CUT:  # which is quick
+        total = _sum_of_rows(rows)
+    else:
+        blocks = threads.blocks(rows.shape[:1], rows[0].nbytes)
+        total = np.add.reduce(threads.run(blocks, lambda block: _sum_of_rows(rows[block])), 0)
+    return total.reshape(x.shape[count:])
 
 
-def _sum_of_runs(rows: Array) -> Any:
-    """Return the sum of rows by runs of about as many as there are runs."""
-    length = math.isqrt(len(rows))
-    whole = len(rows) // length * length
-    runs = rows[:whole].reshape(-1, length, rows.shape[1])
-    total = np.add.reduce(np.add.reduce(runs, 1), 0)
-    return total + np.add.reduce(rows[whole:], 0)
+def _sum_of_rows(rows: Array) -> Any:
+    """Return the sum of rows: of several side by side, so that NumPy's loop over a row is long.
+
+    Many are added by runs of about as many as there are runs. One after another, as NumPy adds them, each
+    addition may lose as much as the whole sum's rounding.
+    """
+    beside = max(1, _LONG // rows.shape[1])
+    whole = len(rows) // beside * beside
+    wide = rows[:whole].reshape(-1, beside * rows.shape[1])
+    length = math.isqrt(len(wide)) if len(wide) > _MANY else 1
+    cut = len(wide) // length * length
+    runs = wide[:cut].reshape(-1, length, wide.shape[1])
+    total = np.add.reduce(np.add.reduce(runs, 1) if length > 1 else wide, 0)
+    if cut < len(wide):
+        total += np.add.reduce(wide[cut:], 0)
+    total = np.add.reduce(total.reshape(beside, -1), 0)
+    return total + np.add.reduce(rows[whole:], 0) if whole < len(rows) else total

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,9 @@ class _Rows:
         return result[()]
 
 
+_rows_along = lru_cache(maxsize=256)(_Rows)  # shapes come again and again
+
+
 def _arranged(rows: Array, *, copy: bool | None = None) -> Array:
     """Return rows, or a copy, as they are worked on: in float32 at least.
 
@@ -217,7 +221,7 @@ class _LogSumExp(Primitive):
         """Return the logarithm; traced, with the exponentials beside it."""
         argument, axis = args
         a = plain(argument)
-        view = _Rows(a.shape, axis)
+        view = _rows_along(a.shape, axis)
         if a.size:
             blocks, sums = _sums(view.rows(a))
             logarithms = [own.logarithm for own in sums]
@@ -263,7 +267,7 @@ def _softmax_times(ct: Array, sums: SumOfExp, out: Array | None = None) -> Array
 
 
 def _plain_softmax(x: Array, axis: Axis) -> Any:
-    view = _Rows(x.shape, axis)
+    view = _rows_along(x.shape, axis)
     if not x.size:
         return x.copy()
     with np.errstate(invalid="ignore"):
@@ -275,7 +279,7 @@ def _plain_softmax(x: Array, axis: Axis) -> Any:
 def _plain_log_softmax(x: Array, axis: Axis) -> Any:
     if not x.size:
         return x.copy()
-    view = _Rows(x.shape, axis)
+    view = _rows_along(x.shape, axis)
     with np.errstate(invalid="ignore"):
         nlp = split_softmax(view.of(x)).nlp
     return view.restored(np.subtract(0, nlp, out=nlp), x.dtype)
@@ -284,7 +288,7 @@ def _plain_log_softmax(x: Array, axis: Axis) -> Any:
 def _product(p: Array, v: Array, axis: Axis) -> Any:
     if not p.size:
         return np.zeros_like(p)
-    view = _Rows(p.shape, axis)
+    view = _rows_along(p.shape, axis)
     return _still(view.restored(softmax_jvp(view.of(p), view.of(v)), p.dtype), v, axis)
 
 
@@ -297,7 +301,7 @@ def _residual(x: Array, ct: Array, axis: Axis) -> Any:
     """Return ct - softmax(x) Σ ct, without subtracting what is nearly equal."""
     if not x.size:
         return np.zeros_like(x)
-    view = _Rows(x.shape, axis)
+    view = _rows_along(x.shape, axis)
     rows = view.of(ct)
     with np.errstate(invalid="ignore"):
         split = split_softmax(view.of(x))
@@ -315,13 +319,13 @@ def _residual_by_ct(g: Any, ans: Any, x: Any, ct: Any, axis: Axis) -> Any:
 
 
 def _plain_centered(p: Array, v: Array, axis: Axis) -> Any:
-    view = _Rows(p.shape, axis)
+    view = _rows_along(p.shape, axis)
     return _still(view.restored(centered(view.of(p), view.of(v)), p.dtype), v, axis)
 
 
 def _weighted_value(a: Array, b: Array, size: Any, sign: Any, axis: Axis) -> Any:
     shape = np.broadcast_shapes(a.shape, b.shape)
-    view = _Rows(shape, axis)
+    view = _rows_along(shape, axis)
     return view.reduced(np.asarray(size).reshape(-1), np.asarray(size).dtype)
 
 

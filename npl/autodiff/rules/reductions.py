@@ -27,7 +27,7 @@ def kept(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     if axis is None and reduced.ndim == 0:
         return reduced  # broadcasts as it is
     axes = _axes(axis, len(shape))
-    return np.reshape(reduced, tuple([1 if i in axes else size for i, size in enumerate(shape)]))
+    return reduced.reshape(tuple([1 if i in axes else size for i, size in enumerate(shape)]))
 
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:

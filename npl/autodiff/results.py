@@ -68,6 +68,8 @@ class SharedMemory:
         if owns and id(array) in self._owners:
             return array.size > 0
         others = self._views if owns else self._arrays
+        if not others:
+            return False
         if len(others) <= _FEW:
             return any(np.may_share_memory(array, other) for other in others)
         for other in self._arrays[self._placed :]:

@@ -12,6 +12,7 @@ array([0.25, 0.75])
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -183,7 +184,14 @@ class _Rows:
         return result[()]
 
 
-_rows_along = lru_cache(maxsize=256)(_Rows)  # shapes come again and again
+def _rows_along(shape: tuple[int, ...], axis: Any) -> _Rows:
+    """Return the rows along some axes: shapes come again and again."""
+    return _cached_rows(
+        shape, axis if axis is None or isinstance(axis, tuple) else operator.index(axis)
+    )
+
+
+_cached_rows = lru_cache(maxsize=256)(_Rows)
 
 
 def _arranged(rows: Array, *, copy: bool | None = None) -> Array:

@@ -144,7 +144,7 @@ class _Parts:
         ]
         size = math.prod(shape)
         count = -(-size // (threads.EVEN * _ELEMENTS)) * threads.EVEN
-        step = -(-shape[0] // count)
+        step = max(1, -(-shape[0] // max(1, count)))
         self.blocks: list[Block] = [
             (slice(start, min(start + step, shape[0])),) for start in range(0, shape[0], step)
         ]

@@ -91,7 +91,7 @@ def defvjp(function: Any, *rules: Any) -> None:
             "npl.primitive returned."
         )
     if isinstance(function, Function):
-        function.rules = _all_checked(rules, function.name)
+        function.rules = _all_checked(rules, function.name, False)
         return
     if not isinstance(function, np.ufunc | type(np.sum)):
         name = getattr(function, "__name__", repr(function))
@@ -101,18 +101,27 @@ def defvjp(function: Any, *rules: Any) -> None:
         )
     if isinstance(function, np.ufunc):
         load_special_rules()  # now, or it would replace this rule later
-        rules = tuple([None if rule is None else _summed(rule, i) for i, rule in enumerate(rules)])
-    RULES[function] = Function(function, *_all_checked(rules, function.__name__))
-
-
-def _all_checked(rules: Sequence[Rule | None], name: str) -> tuple[Rule | None, ...]:
-    return tuple(
-        [None if rule is None else _checked(rule, place, name) for place, rule in enumerate(rules)]
+    RULES[function] = Function(
+        function, *_all_checked(rules, function.__name__, isinstance(function, np.ufunc))
     )
 
 
-def _checked(rule: Rule, place: int, name: str) -> Rule:
-    """Return a rule whose result is looked at: of another shape it would go on without a word."""
+def _all_checked(
+    rules: Sequence[Rule | None], name: str, broadcasts: bool
+) -> tuple[Rule | None, ...]:
+    return tuple(
+        [
+            None if rule is None else _checked(rule, place, name, broadcasts)
+            for place, rule in enumerate(rules)
+        ]
+    )
+
+
+def _checked(rule: Rule, place: int, name: str, broadcasts: bool) -> Rule:
+    """Return a rule whose result is looked at: of another shape it would go on without a word.
+
+    Of a function that `broadcasts`, what has the result's shape is summed to the argument's.
+    """
 
     @functools.wraps(rule)
     def checked(ct: Any, ans: Any, *args: Any, **options: Any) -> Any:
@@ -124,21 +133,13 @@ def _checked(rule: Rule, place: int, name: str) -> Rule:
                 f"must return the gradient, an array of the argument's shape {shape}."
             )
         gradient = as_array(gradient)
+        if broadcasts and gradient.shape == np.shape(ans):
+            gradient = summed_to(gradient, shape)
         if gradient.shape != shape:
             raise ValueError(
                 f"npl.defvjp: the rule of {name} for argument {place} returned an array of shape "
-                f"{gradient.shape}; the argument has shape {shape}. Did you mean np.broadcast_to?"
+                f"{gradient.shape}; the argument has shape {shape}. Did you mean np.broadcast_to, or a sum?"
             )
         return gradient
 
     return checked
-
-
-def _summed(rule: Rule, place: int) -> Rule:
-    """Return a rule of a ufunc, with broadcasting undone."""
-
-    @functools.wraps(rule)
-    def undone(ct: Any, ans: Any, *args: Any, **options: Any) -> Any:
-        return summed_to(rule(ct, ans, *args, **options), np.shape(args[place]))
-
-    return undone

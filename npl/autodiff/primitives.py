@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -10,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from npl.autodiff import blockwise, buffers, refusals, sums
-from npl.autodiff.tape import Bundle, Node, Primitive, Rule, plain
+from npl.autodiff.tape import Bundle, Node, Primitive, Rule, plain, positional
 from npl.engine.arguments import Array
 
 _ndarray = np.ndarray  # asked for at every step, where an attribute of a module takes its time
@@ -69,7 +68,7 @@ class Function(Primitive):
         first = next((rule for rule in self.rules if rule is not None), None)
         if first is None:
             return super().parameters()
-        return list(inspect.signature(first).parameters)[2:]
+        return positional(first)[2:]
 
     def _argument(self, place: int) -> str:
         names = self.parameters()

@@ -27,13 +27,15 @@ def no_rule_for(function: Callable[..., Any]) -> TypeError:
     return no_rule(name)
 
 
-def of_an_option(function: Callable[..., Any], error: TypeError) -> TypeError:
-    """Return the error for an option that a rule does not take, or else the error itself."""
-    _, is_option, option = str(error).partition("got an unexpected keyword argument ")
-    if not is_option:
-        return error
+def unexpected_keyword(error: TypeError) -> str:
+    """Return the keyword that Python says a function does not take; "" of another error."""
+    return str(error).partition("got an unexpected keyword argument ")[2].strip("'")
+
+
+def no_rule_with(function: Callable[..., Any], option: str) -> TypeError:
+    """Return the error for an option that a rule does not take."""
     return TypeError(
-        f"npl: {_name(function)} has a derivative rule, but none with {option}. Write it with other "
+        f"npl: {_name(function)} has a derivative rule, but none with {option!r}. Write it with other "
         "functions, or make it a primitive: f = npl.primitive(...); npl.defvjp(f, lambda ct, ans, x: ...)."
     )
 

@@ -146,7 +146,13 @@ class Primitive(ABC):
 
     def parameters(self) -> list[str]:
         """Return the names of the positional arguments."""
-        return list(inspect.signature(self.function).parameters)
+        return positional(self.function)
+
+
+def positional(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that a function takes by place."""
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 class Lazy:

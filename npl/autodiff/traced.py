@@ -60,7 +60,10 @@ class Traced(Methods, Node):
         try:
             return rule(*args, **kwargs)
         except TypeError as error:
-            raise refusals.of_an_option(function, error) from error.__cause__
+            option = refusals.unexpected_keyword(error)
+            if option in kwargs:
+                raise refusals.no_rule_with(function, option) from None
+            raise
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise refusals.turned_plain(sys._getframe(1))

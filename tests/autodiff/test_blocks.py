@@ -174,3 +174,11 @@ def test_division_by_a_number_0() -> None:
     np.testing.assert_array_equal(pullback(np.array([1.0, 0.0]))[0], [np.inf, 0])
     zero = npl.vjp(lambda x: np.copysign(1.0, x), np.ones(2))[1](np.full(2, np.inf))[0]
     np.testing.assert_array_equal(zero, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_divisor_of_fewer_digits(dtype: Any) -> None:
+    y = np.array([3, 7, 11], dtype)
+    exact = 1 / y.astype(np.float64)
+    np.testing.assert_array_equal(npl.grad(lambda x: np.sum(x / y))(np.ones(3)), exact)
+    assert npl.grad(lambda x: x / y[0])(1.0) == exact[0]

@@ -182,6 +182,40 @@ def test_what_a_rule_returns_is_looked_at(rule: Any, error: Any, says: str) -> N
         npl.grad(lambda x: np.sum(double(x)))(X)
 
 
+def test_what_a_rule_of_a_ufunc_returns_is_looked_at() -> None:
+    for wrong, error in ((None, TypeError), ([1.0, 1.0, 1.0], TypeError), (np.ones(1), ValueError)):
+        npl.defvjp(scipy.special.exprel, lambda ct, ans, x, wrong=wrong: wrong)
+        with pytest.raises(error, match=r"npl\.defvjp: the rule of exprel for argument 0 returned"):
+            npl.grad(lambda x: np.sum(scipy.special.exprel(x)))(X)
+    npl.defvjp(scipy.special.exprel, lambda ct, ans, x: 3.0)
+    assert npl.grad(scipy.special.exprel)(0.5) == 3.0
+
+
+def test_a_keyword_only_option_beside_a_traced_keyword() -> None:
+    p = npl.primitive(lambda a, b=2.0, *, k=3.0: a * b * k)
+    npl.defvjp(
+        p,
+        lambda ct, ans, a, b=2.0, *, k=3.0: ct * b * k,
+        lambda ct, ans, a, b=2.0, *, k=3.0: ct * a * k,
+    )
+    assert npl.grad(lambda b: p(5.0, b, k=2.0))(3.0) == 10.0
+    with pytest.raises(
+        TypeError, match="no derivative with respect to the keyword 'k', or beside it"
+    ):
+        npl.grad(lambda b: p(5.0, b=b, k=2.0))(3.0)
+
+
+def test_a_users_own_error_stays() -> None:
+    def inner(row: Any) -> Any:
+        return row
+
+    def f(x: Any) -> Any:
+        return np.sum(np.apply_along_axis(lambda row: inner(row, zz=1), 0, x))
+
+    with pytest.raises(TypeError, match=r"inner\(\) got an unexpected keyword argument 'zz'"):
+        npl.grad(f)(np.ones((3, 2)))
+
+
 def test_an_argument_without_a_rule_says_how_to_give_one() -> None:
     @npl.primitive
     def product(first: Any, second: Any) -> Any:
@@ -204,3 +238,8 @@ def test_an_argument_without_a_rule_says_how_to_give_one() -> None:
 def test_a_product_with_itself_follows_a_users_rule() -> None:
     npl.defvjp(np.multiply, lambda ct, ans, x, y: 7 * ct * y, lambda ct, ans, x, y: 7 * ct * x)
     np.testing.assert_array_equal(npl.grad(lambda x: np.sum(x * x))(X), 14 * X)
+
+
+def test_a_rule_of_the_square_is_no_rule_of_a_product() -> None:
+    npl.defvjp(np.square, lambda ct, ans, x: 100 * ct)
+    np.testing.assert_array_equal(npl.grad(lambda x: np.sum(x * x))(X), 2 * X)

@@ -221,6 +221,20 @@ def test_terms_below_the_normal_range_beside_a_0(classes: int, dtype: Any) -> No
     np.testing.assert_allclose(npl.special.logsumexp(x, 1), exact, rtol=64 * np.finfo(dtype).eps)
 
 
+def test_sums_of_rows_that_leave_the_range_side_by_side() -> None:
+    x = np.where(np.arange(4096) % 2 == 0, 3e4, -3e4).astype(np.float16)[:, None]
+    x = x * np.ones(2, np.float16)
+    with np.errstate(over="ignore", invalid="ignore"):  # as on the way back
+        np.testing.assert_array_equal(sums.over_leading(x, 1), 0)
+
+
+def test_an_axis_that_is_an_array() -> None:
+    x = normal(2, 3)
+    for name in ("logsumexp", "softmax", "log_softmax"):
+        function = getattr(npl.special, name)
+        np.testing.assert_array_equal(function(x, np.array(1)), function(x, 1))
+
+
 def test_an_axis_that_is_not_there() -> None:
     with pytest.raises(np.exceptions.AxisError, match="axis 5 is out of bounds"):
         npl.special.logsumexp(np.ones((2, 3)), 5)

@@ -67,9 +67,13 @@ elementwise(np.add, 1.0, 1.0)
 elementwise(np.subtract, 1.0, -1.0)
 
 
-def _reciprocal(y: Any) -> Any:
-    """Return 1 / y, of a Python number too, whose own division by 0 raises."""
-    return float(np.divide(1.0, y)) if isinstance(y, _NUMBERS) and y == 0 else 1 / y
+def _reciprocal(ans: Any, x: Any, y: Any) -> Any:
+    """Return 1 / y in the dtype of the quotient; of a Python number too, whose own division by 0 raises."""
+    if isinstance(y, _NUMBERS):
+        return float(np.divide(1.0, y))
+    if hasattr(y, "astype") and y.dtype.kind == "f" and y.dtype != ans.dtype:
+        y = y.astype(ans.dtype)
+    return 1 / y
 
 
 class _Product(Elementwise):
@@ -78,17 +82,17 @@ class _Product(Elementwise):
     def of_two(self, first: Any, second: Any) -> Any:
         """Apply the function to two arguments, and note it."""
         if first is second and isinstance(first, Node):
-            return RULES[np.square](first)
+            return _square(first)
         return super().of_two(first, second)
 
 
 RULES[np.multiply] = _Product(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x)
-elementwise(np.divide, lambda ans, x, y: _reciprocal(y), lambda ans, x, y: -ans / y)
+elementwise(np.divide, _reciprocal, lambda ans, x, y: -ans / y)
 elementwise(np.negative, -1.0)
 elementwise(np.remainder, 1.0, lambda ans, x, y: -np.floor(x / y))
 elementwise(np.fmod, 1.0, lambda ans, x, y: -np.trunc(x / y))
 elementwise(np.reciprocal, lambda ans, x: -np.square(ans))
-elementwise(np.square, lambda ans, x: 2 * x)
+_square = elementwise(np.square, lambda ans, x: 2 * x)
 elementwise(np.absolute, lambda ans, x: np.sign(x))
 elementwise(np.fabs, lambda ans, x: np.sign(x))
 elementwise(np.sqrt, lambda ans, x: 0.5 / ans)

@@ -16,7 +16,7 @@ import numpy as np
 from npl.engine.arguments import Array
 
 # Smaller ones the C library keeps for itself, as a rule; more than this is not kept.
-WORTHWHILE_BYTES = 1 << 19
+WORTHWHILE_BYTES = 1 << 18
 _KEPT_BYTES = 1 << 26
 
 

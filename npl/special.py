@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from npl.autodiff.blockwise import is_finite
 from npl.autodiff.primitives import Function, Parents, spread, summed_to, times, zero_wins
@@ -141,22 +142,15 @@ def _float(x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
-def _refuse(axis: int, shape: tuple[int, ...]) -> int:
-    """Raise NumPy's error for an axis that is not there."""
-    return np.lib.array_utils.normalize_axis_index(axis, len(shape))
-
-
 class _Rows:
     """An array seen as rows along some axes, and the way back."""
 
     def __init__(self, shape: tuple[int, ...], axis: Axis) -> None:
-        listed = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = [
-            a % len(shape) if -len(shape) <= a < len(shape) else _refuse(a, shape) for a in listed
-        ]
-        lead = [i for i in range(len(shape)) if i not in axes]
+        every = tuple(range(len(shape)))
+        axes = every if axis is None else normalize_axis_tuple(axis, len(shape))
+        lead = [i for i in every if i not in axes]
         self.order = [*lead, *axes]
-        self.is_in_order = self.order == list(range(len(shape)))
+        self.is_in_order = self.order == list(every)
         self.shape = shape
         self.lead_shape = tuple([shape[i] for i in lead])
         self.count = math.prod(self.lead_shape)

@@ -52,16 +52,21 @@ def checked_vector(transform: str, name: str, value: Any, shape: tuple[int, ...]
     return array
 
 
+def check_args(transform: str, args: Any) -> None:
+    """Raise unless the arguments of a function come in a tuple or list."""
+    if not isinstance(args, list | tuple):
+        raise TypeError(
+            f"{transform}: args is {type(args).__name__}; it must be a tuple of the arguments."
+        )
+
+
 def vectors_per_argument(
     transform: str, name: str, args: Sequence[Any], vectors: Any
 ) -> tuple[dict[int, list[Array | None]], bool]:
     """Return the given vectors by argument, leaf by leaf, and whether it was a single one."""
     single = not isinstance(vectors, list | tuple)
     given = [vectors] if single else vectors
-    if not isinstance(args, list | tuple):
-        raise TypeError(
-            f"{transform}: args is {type(args).__name__}; it must be a tuple of the arguments."
-        )
+    check_args(transform, args)
     if len(given) > len(args):
         raise ValueError(
             f"{transform}: {len(given)} {name} for {len(args)} argument{'s' * (len(args) != 1)}. In a list "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from npl.autodiff import nests
-from npl.autodiff.arguments import Argnums, argument_numbers, given_argnums
+from npl.autodiff.arguments import Argnums, argument_numbers, check_args, given_argnums
 from npl.autodiff.transforms import hvp, vjp
 from npl.engine.arguments import Array
 
@@ -78,10 +78,7 @@ def check_grads(
     """
     if order not in (1, 2):
         raise ValueError(f"check_grads: order is {order!r}; it must be 1 or 2.")
-    if not isinstance(args, list | tuple):
-        raise TypeError(
-            f"check_grads: args is {type(args).__name__}; it must be a tuple of the arguments."
-        )
+    check_args("check_grads", args)
     rng = np.random.default_rng(seed)
     value, pullback = vjp(f, *args, **kwargs)
     cotangent = rng.uniform(0.5, 1.5, np.shape(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -90,31 +90,23 @@ def defvjp(function: Any, *rules: Any) -> None:
             f"npl.defvjp: {function!r} is no function. Give one of NumPy's or SciPy's, or what "
             "npl.primitive returned."
         )
-    if isinstance(function, Function):
-        function.rules = _all_checked(rules, function.name, False)
-        return
-    if not isinstance(function, np.ufunc | type(np.sum)):
-        name = getattr(function, "__name__", repr(function))
+    is_own, is_ufunc = isinstance(function, Function), isinstance(function, np.ufunc)
+    name = function.name if is_own else getattr(function, "__name__", repr(function))
+    if not is_own and not isinstance(function, np.ufunc | type(np.sum)):
         raise TypeError(
             f"npl.defvjp: {name} does not hand traced arrays over to NPL, as NumPy's functions and ufuncs "
             f"do. Make it a primitive first: f = npl.primitive({name}), and call f."
         )
-    if isinstance(function, np.ufunc):
+    checked = [
+        None if rule is None else _checked(rule, place, name, is_ufunc)
+        for place, rule in enumerate(rules)
+    ]
+    if is_own:
+        function.rules = tuple(checked)
+        return
+    if is_ufunc:
         load_special_rules()  # now, or it would replace this rule later
-    RULES[function] = Function(
-        function, *_all_checked(rules, function.__name__, isinstance(function, np.ufunc))
-    )
-
-
-def _all_checked(
-    rules: Sequence[Rule | None], name: str, broadcasts: bool
-) -> tuple[Rule | None, ...]:
-    return tuple(
-        [
-            None if rule is None else _checked(rule, place, name, broadcasts)
-            for place, rule in enumerate(rules)
-        ]
-    )
+    RULES[function] = Function(function, *checked)
 
 
 def _checked(rule: Rule, place: int, name: str, broadcasts: bool) -> Rule:

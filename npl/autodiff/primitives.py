@@ -13,7 +13,7 @@ from npl.autodiff.tape import Bundle, Node, Primitive, Rule, plain, positional
 from npl.engine.arguments import Array
 
 _ndarray = np.ndarray  # asked for at every step, where an attribute of a module takes its time
-_NUMBERS = (float, int)
+NUMBERS = (float, int)
 Parents: TypeAlias = Sequence[tuple[int, Node]]
 
 
@@ -124,6 +124,7 @@ class Elementwise(Primitive):
         else:
             return self.apply((first, second), {})
         values = (x, y)
+        # An upper bound of the result's size: `apply` looks closer.
         size = (x.size if type(x) is _ndarray else 1) * (y.size if type(y) is _ndarray else 1)
         value = self.function(x, y) if size < blockwise.LARGE else self.apply(values, {})
         if type(value) is _ndarray or isinstance(value, np.generic):
@@ -171,7 +172,7 @@ class Elementwise(Primitive):
                     factor = derivative(answer, *arguments)
                     if recorded:
                         gradient = times(cotangent, factor)
-                    elif isinstance(factor, _NUMBERS) and 0 < abs(factor) < math.inf:
+                    elif isinstance(factor, NUMBERS) and 0 < abs(factor) < math.inf:
                         gradient = cotangent * factor
                     else:
                         gradient = zero_wins(cotangent, factor)

@@ -76,6 +76,12 @@ def _sum_small_again(
     sums[small] = np.where(second == -np.inf, 0, relative * half * half)
 
 
+def _set_apart(exp: Array) -> tuple[Array, Array]:
+    """Return the largest terms of `exp(x - max x)`, which are 1 exactly, and the others, with 0 elsewhere."""
+    largest = np.floor(exp, out=scratch_like(exp))
+    return largest, np.subtract(exp, largest, out=scratch_like(exp))
+
+
 class SumOfExp(NamedTuple):
     """The sum of `exp(x)` of each row, relative to its largest term, and its logarithm."""
 
@@ -92,10 +98,10 @@ def sum_of_exp(logits: Array, arranged: Array) -> SumOfExp:
     exponentials take the memory of `arranged`, which holds the logits too, in the layout wanted.
     """
     exp, maximum, finite = shifted_exp(arranged, arranged)
-    ones = np.floor(exp, out=scratch_like(exp))
-    others = np.add.reduce(ones, -1)
+    largest, rest = _set_apart(exp)
+    others = np.add.reduce(largest, -1)
     others -= 1
-    others += np.add.reduce(np.subtract(exp, ones, out=ones), -1)
+    others += np.add.reduce(rest, -1)
     _sum_small_again(others, logits, maximum)
     logarithm = np.log1p(others)
     logarithm += maximum
@@ -278,15 +284,14 @@ def softmax_sides(logits: Array) -> tuple[Array, Array]:
     these and $\frac{(R - e_c) + m}{R + m}$ elsewhere. Error: a few $u$.
     """
     exp, _, finite = shifted_exp(logits)
-    is_top = np.equal(exp, 1)
-    others = np.multiply(exp, ~is_top, out=scratch_like(exp))
+    largest, others = _set_apart(exp)
     rest = np.add.reduce(others, -1)
     if not (finite and np.minimum.reduce(rest) > logits.shape[-1] * _TINY[rest.dtype]):
         parts = split_softmax(logits)  # of nearly certain rows, with due care
         return parts.p, parts.complement
-    ties = np.add.reduce(is_top, -1, dtype=rest.dtype)
+    ties = np.add.reduce(largest, -1)
     complement = np.subtract(rest[:, None], others, out=others)
-    complement += np.subtract(ties[:, None], is_top, out=scratch_like(exp))
+    complement += np.subtract(ties[:, None], largest, out=largest)
     total = rest + ties
     complement /= total[:, None]
     exp /= total[:, None]

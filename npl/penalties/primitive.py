@@ -20,8 +20,6 @@ from npl.engine.arguments import Array
 from npl.engine.dtypes import WIDE
 from npl.engine.threads import Block
 
-# float32 holds a factor of this size, and its product with a float32 number loses no range by it.
-
 
 class Strengths(NamedTuple):
     """The factors of the magnitudes and of half the squares."""

@@ -10,6 +10,7 @@ import pytest
 
 import npl
 import npl.functional as F
+from npl.engine.problem import Problem
 from tests.support.cases import EVERY_CASE, Case
 
 RNG = np.random.default_rng(0)
@@ -316,3 +317,25 @@ def test_a_gradient_inside_what_calls_a_loss() -> None:
     expected = 2 / 3 * ((x - x.sum()) - np.sum(x - x.sum()))
     close(npl.grad(scaled)(x, target), expected)
     assert len(calls) == 1
+
+
+def test_a_loss_that_was_looked_at_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    one_pass = Problem.value_and_grad
+
+    def counted(self: Problem, *args: Any) -> Any:
+        passes.append(self)
+        return one_pass(self, *args)
+
+    monkeypatch.setattr(Problem, "value_and_grad", counted)
+    logged = []
+
+    def f(x: Any) -> Any:
+        loss = F.mse_loss(x, np.zeros(3))
+        logged.append(float(npl.stop_gradient(loss)))
+        return loss
+
+    value, gradient = npl.value_and_grad(f)(np.array([1.0, 2.0, 3.0]))
+    assert logged == [value]
+    close(gradient, [2 / 3, 4 / 3, 2])
+    assert len(passes) == 1

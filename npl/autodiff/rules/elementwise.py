@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from npl.autodiff.primitives import Elementwise
+from npl.autodiff.primitives import NUMBERS, Elementwise
 from npl.autodiff.registry import METHODS, RULES, composed, constant, elementwise
 from npl.autodiff.tape import Node, plain
 from npl.engine.scratch import scratch_like
 from npl.numerics import logistic, sigmoids
 
-_NUMBERS = (int, float)
 _LOG_2 = float(np.log(2.0))
 _LOG_10 = float(np.log(10.0))
 
@@ -69,7 +68,7 @@ elementwise(np.subtract, 1.0, -1.0)
 
 def _reciprocal(ans: Any, x: Any, y: Any) -> Any:
     """Return 1 / y in the dtype of the quotient; of a Python number too, whose own division by 0 raises."""
-    if isinstance(y, _NUMBERS):
+    if isinstance(y, NUMBERS):
         return float(np.divide(1.0, y))
     if hasattr(y, "astype") and y.dtype.kind == "f" and y.dtype != ans.dtype:
         y = y.astype(ans.dtype)
@@ -125,7 +124,7 @@ _QUICK = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
 @composed("pow")
 def _power_operator(x: Any, y: Any) -> Any:
     """Return x ** y: as NumPy's operator has it, with a quick way for a few exponents."""
-    quick = _QUICK.get(y) if isinstance(y, int | float) else None
+    quick = _QUICK.get(y) if isinstance(y, NUMBERS) else None
     return RULES[np.power](x, y) if quick is None else RULES[quick](x)
 
 

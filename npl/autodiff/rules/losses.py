@@ -226,6 +226,7 @@ def value_and_grad(call: Trace) -> tuple[Any, list[Array]] | None:
     is_each_once = len(result.parents) == len(places) == len(leaves)
     if not is_each_once or any(leaf.order not in places for leaf in leaves):
         return None
-    value, found = result.problem.value_and_grad([places[leaf.order] for leaf in leaves])
+    value = result.value
+    found = result.gradients(1.0, [places[leaf.order] for leaf in leaves])
     gradients = [like(gradient, leaf) for gradient, leaf in zip(found, leaves, strict=True)]
     return value, as_results(leaves, gradients)
